@@ -1,1 +1,61 @@
-//! x
+//! Equiflow is a plugin-based simulation framework for multi-agent game learning. One ECS world holds agents and
+//! environments as components; games and algorithms are plugins that systems run on; a RON file describes a run.
+//!
+//! # Layout
+//!
+//! A run file ([`run`]) is resolved against the plugins ([`plugin`], [`loader`], [`registry`]) into a world
+//! ([`simulation`], [`app`]) of environments and agents ([`environment`], [`agent`]) that play a [`game`] by an
+//! [`algorithm`]. The step schedule ([`schedule`]) runs their systems over and over; what happens is recorded
+//! ([`record`]), and reports ([`report`]) are computed from the records on disk.
+//!
+//! A new game needs [`prelude`] only; see [`game::Game`] for a whole one.
+
+extern crate self as equiflow;
+
+pub mod run;
+
+pub mod app;
+pub mod loader;
+pub mod plugin;
+pub mod registry;
+
+pub mod schedule;
+pub mod simulation;
+
+pub mod game;
+pub mod params;
+pub mod stream;
+
+pub mod agent;
+pub mod algorithm;
+pub mod environment;
+pub mod evaluate;
+mod learn;
+mod play;
+pub mod replay;
+pub mod workers;
+
+pub mod checkpoint;
+pub mod record;
+pub mod report;
+
+pub mod testing;
+
+pub mod cli;
+
+pub use {bevy_ecs, serde};
+
+/// What a game or an algorithm needs.
+pub mod prelude {
+    pub use crate::algorithm::{Algorithm, Fault, Lesson, Memory, Seat, Turn};
+    pub use crate::app::App;
+    pub use crate::checkpoint::{Array, Checkpoint, Snapshot, SnapshotError};
+    pub use crate::game::{BestKnown, Game, GameSpec, Joint, Player, Returns, Space, Status};
+    pub use crate::params::Invalid;
+    pub use crate::schedule::{Step, StepSystems};
+    pub use crate::stream::Stream;
+    pub use crate::{export_plugin, params};
+    pub use bevy_ecs;
+    pub use bevy_ecs::prelude::{Component, IntoScheduleConfigs, Query, Res, ResMut, Resource};
+    pub use serde::{Deserialize, Serialize};
+}

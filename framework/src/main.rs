@@ -1,1 +1,5 @@
-fn main(){}
+//! The `equiflow` program. Everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    equiflow::cli::main()
+}

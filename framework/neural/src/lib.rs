@@ -1,2 +1,68 @@
-//! x
-pub use tch; pub use equiflow;
+//! Everything of Equiflow that touches libtorch: the networks of the learners, their optimiser, their losses.
+//!
+//! A *lane* is a small group of seeds advanced together. Every parameter tensor, observation and batch carries the seed
+//! as its leading axis (`S`), and nothing in this crate mixes seeds: initialisation and noise come from one random
+//! stream per seed, gradient clipping, Adam and the report of non-finite gradients are per seed.
+//!
+//! # Layout
+//!
+//! In reading order:
+//!
+//! * [`mlp`]: a multi-layer perceptron whose parameters are one flat tensor `[S, P]`.
+//! * [`adam`]: the optimiser over such a tensor.
+//! * [`learner`]: a network with its optimiser; one gradient step at a time.
+//! * [`losses`]: the TD target, the critic's and the deterministic actor's loss.
+//! * [`action_box`]: from a network's output to an action within bounds.
+//! * [`noise`]: exploration around a deterministic policy, in plain `f32`.
+//! * [`convert`]: slices to tensors and back; the entries of a checkpoint.
+//! * [`exclusive`], [`threads`]: tensors inside components; one libtorch thread per lane.
+//!
+//! # Determinism
+//!
+//! The same inputs give the same bits, in every run and on every thread of one machine and build. In a lane of the same
+//! width and at the same place in it, a seed gives the same bits whatever seeds run beside it. Between widths or places
+//! the rounding differs (about 1e-7 after a few steps): who needs bits that depend on the seed alone takes lanes of one
+//! seed, the default on a CPU.
+//!
+//! # Errors
+//!
+//! A tensor of the wrong shape or kind is a mistake in the caller's code and panics with libtorch's text: the framework
+//! catches the panic of a lane, marks the lane as failed and goes on with the others. Numbers that run away (NaN,
+//! infinity) never panic; they are in the [`Step`] that every learning step returns. Reading a checkpoint returns
+//! `Result`.
+//!
+//! # What is deliberately absent
+//!
+//! No generator of libtorch is used, because it is global to the process. No entity, component or schedule: those belong
+//! to the framework and to the plugins.
+
+pub mod mlp;
+
+mod backward;
+
+pub mod adam;
+
+pub mod learner;
+
+pub mod losses;
+
+pub mod action_box;
+
+pub mod noise;
+
+pub mod convert;
+
+pub mod exclusive;
+
+pub mod threads;
+
+pub use action_box::ActionBox;
+pub use adam::{Adam, AdamParams};
+pub use convert::{Saved, tensor, write_into};
+pub use exclusive::Exclusive;
+pub use learner::{Learner, Step};
+pub use losses::{mse, policy_loss, td_target};
+pub use mlp::{LastLayer, Mlp};
+pub use noise::{Explorer, Noise};
+pub use tch::{Kind, TchError, Tensor};
+pub use threads::pin;

@@ -1,0 +1,194 @@
+//! Exploration around a deterministic policy: noise that is added to the action, then clipped to the action box.
+//!
+//! Plain `f32`, no tensors. Every seed draws from its own stream.
+
+use crate::convert::Saved;
+use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+use tch::{Kind, TchError};
+
+/// The kind of noise.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Noise {
+    /// The Ornstein-Uhlenbeck process around 0, `x <- x - theta x dt + sigma sqrt(dt) N(0, 1)`, in units of the action
+    /// box's half range, so that the same numbers suit every game.
+    ///
+    /// Lillicrap et al. 2016, section 7: theta 0.15, sigma 0.2 (the paper gives no dt; implementations take 1e-2 or 1).
+    /// rllab and the code of ROMMEO and PR2, which the published results on the differential game come from: theta 0.15,
+    /// sigma 0.3, dt 1, on actions normalised to [-1, 1]. The latter are the defaults.
+    OrnsteinUhlenbeck {
+        /// Pull towards 0, per unit of time.
+        #[serde(default = "theta")]
+        theta: f32,
+        /// Strength of the noise, in half ranges per square root of time.
+        #[serde(default = "sigma")]
+        sigma: f32,
+        /// Time of one step.
+        #[serde(default = "one")]
+        dt: f32,
+    },
+    /// Independent normal noise.
+    Gaussian {
+        /// Standard deviation, in units of the action.
+        #[serde(default = "one")]
+        sigma: f32,
+    },
+}
+
+fn theta() -> f32 {
+    0.15
+}
+
+fn sigma() -> f32 {
+    0.3
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+impl Default for Noise {
+    fn default() -> Self {
+        Noise::OrnsteinUhlenbeck { theta: theta(), sigma: sigma(), dt: one() }
+    }
+}
+
+/// Adds [`Noise`] to the actions of a lane.
+#[derive(Clone, Debug)]
+pub struct Explorer {
+    noise: Noise,
+    low: Vec<f32>,
+    high: Vec<f32>,
+    /// The process of each seed and dimension, `[S, A]`; unused by Gaussian noise.
+    state: Vec<f32>,
+}
+
+impl Explorer {
+    /// Noise for actions within the given bounds, all processes at 0.
+    pub fn new(noise: Noise, low: &[f32], high: &[f32], seeds: usize) -> Self {
+        assert_eq!(low.len(), high.len(), "bounds of different lengths");
+        Explorer { noise, low: low.to_vec(), high: high.to_vec(), state: vec![0.0; seeds * low.len()] }
+    }
+
+    /// Adds noise to the actions `[S, A]` and clips them to the bounds. Seed `k` draws from `streams[k]`.
+    pub fn perturb<R: Rng>(&mut self, streams: &mut [R], action: &mut [f32]) {
+        assert_eq!(action.len(), self.state.len(), "actions of a lane of another shape");
+        for (seed, (stream, action)) in streams.iter_mut().zip(action.chunks_exact_mut(self.low.len())).enumerate() {
+            self.perturb_seed(seed, stream, action);
+        }
+    }
+
+    /// The same for the action `[A]` of one seed.
+    pub fn perturb_seed<R: Rng>(&mut self, seed: usize, stream: &mut R, action: &mut [f32]) {
+        let dims = self.low.len();
+        let state = &mut self.state[seed * dims..][..dims];
+        for (((x, state), low), high) in action.iter_mut().zip(state).zip(&self.low).zip(&self.high) {
+            let normal: f32 = StandardNormal.sample(stream);
+            *x += match self.noise {
+                Noise::OrnsteinUhlenbeck { theta, sigma, dt } => {
+                    *state += sigma * dt.sqrt() * normal - theta * dt * *state;
+                    0.5 * (high - low) * *state
+                }
+                Noise::Gaussian { sigma } => sigma * normal,
+            };
+            *x = x.clamp(*low, *high);
+        }
+    }
+
+    /// Puts one seed's processes back to 0, at the start of an episode.
+    pub fn reset(&mut self, seed: usize) {
+        let dims = self.low.len();
+        self.state[seed * dims..][..dims].fill(0.0);
+    }
+
+    /// The processes, as entry `noise` of a checkpoint.
+    pub fn save(&self) -> Vec<Saved> {
+        vec![Saved::floats("noise", &self.state, &self.shape())]
+    }
+
+    /// Takes the processes from a checkpoint of a lane of the same shape.
+    ///
+    /// # Errors
+    ///
+    /// If the entry is missing or has another shape; the noise is unchanged then.
+    pub fn load(&mut self, saved: &[Saved]) -> Result<(), TchError> {
+        let entry = Saved::find(saved, "noise", &self.shape(), Kind::Float)?;
+        for (state, bytes) in self.state.iter_mut().zip(entry.bytes.as_chunks::<4>().0) {
+            *state = f32::from_le_bytes(*bytes);
+        }
+        Ok(())
+    }
+
+    fn shape(&self) -> [i64; 2] {
+        let dims = self.low.len();
+        [(self.state.len() / dims) as i64, dims as i64]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    fn stream(seed: u64) -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(seed)
+    }
+
+    /// Variance and lag-one correlation of 200,000 steps of noise on the action 0 within ±1000.
+    fn statistics(noise: Noise) -> (f32, f32) {
+        let (mut explorer, mut stream) = (Explorer::new(noise, &[-1000.0], &[1000.0], 1), stream(1));
+        let (mut square, mut lagged, mut before) = (0.0, 0.0, 0.0);
+        let count = 200_000;
+        for _ in 0..count {
+            let mut action = [0.0];
+            explorer.perturb_seed(0, &mut stream, &mut action);
+            square += f64::from(action[0]).powi(2);
+            lagged += f64::from(action[0]) * before;
+            before = f64::from(action[0]);
+        }
+        ((square / f64::from(count)) as f32, (lagged / square) as f32)
+    }
+
+    #[test]
+    fn stationary_variance_and_correlation_are_those_of_the_process() {
+        let (variance, correlation) = statistics(Noise::Gaussian { sigma: 2.0 });
+        assert!((variance / 4.0 - 1.0).abs() < 0.02 && correlation.abs() < 0.01, "{variance} {correlation}");
+        // x' = (1 - theta dt) x + sigma sqrt(dt) N: an autoregression with these moments.
+        let (theta, sigma, dt) = (0.15f32, 0.02f32, 0.5f32);
+        let keep = 1.0 - theta * dt;
+        let expected = 1000.0f32.powi(2) * sigma * sigma * dt / (1.0 - keep * keep);
+        let (variance, correlation) = statistics(Noise::OrnsteinUhlenbeck { theta, sigma, dt });
+        assert!((variance / expected - 1.0).abs() < 0.1, "{variance} {expected}");
+        assert!((correlation - keep).abs() < 0.01, "{correlation} {keep}");
+    }
+
+    #[test]
+    fn actions_stay_in_the_box_and_seeds_do_not_mix() {
+        let noise = Noise::Gaussian { sigma: 5.0 };
+        let (low, high) = ([-1.0, 0.0], [1.0, 0.5]);
+        let mut lane = Explorer::new(noise, &low, &high, 2);
+        let mut actions = [0.0; 4];
+        lane.perturb(&mut [stream(1), stream(2)], &mut actions);
+        let mut alone = Explorer::new(noise, &low, &high, 1);
+        let mut action = [0.0; 2];
+        alone.perturb(&mut [stream(2)], &mut action);
+        assert_eq!(actions[2..], action);
+        assert!(actions.chunks(2).all(|a| (-1.0..=1.0).contains(&a[0]) && (0.0..=0.5).contains(&a[1])));
+    }
+
+    #[test]
+    fn a_checkpoint_continues_the_process_and_a_reset_ends_it() {
+        let mut explorer = Explorer::new(Noise::default(), &[-1.0], &[1.0], 2);
+        let mut streams = [stream(1), stream(2)];
+        explorer.perturb(&mut streams, &mut [0.0; 2]);
+        let mut copy = Explorer::new(Noise::default(), &[-1.0], &[1.0], 2);
+        copy.load(&explorer.save()).unwrap();
+        assert_eq!(copy.state, explorer.state);
+        assert!(explorer.state.iter().all(|&x| x != 0.0));
+        explorer.reset(1);
+        assert!(explorer.state[0] != 0.0 && explorer.state[1] == 0.0);
+    }
+}

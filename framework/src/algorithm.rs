@@ -1,0 +1,132 @@
+//! What an algorithm is: a component that plays one player of an environment in all seeds of a lane, and learns.
+
+use bevy_ecs::component::{Component, Mutable};
+
+use crate::checkpoint::Checkpoint;
+use crate::environment::Lane;
+use crate::game::{GameSpec, Space};
+use crate::params::{Invalid, Params};
+use crate::replay::Batch;
+use crate::stream::Stream;
+
+/// An algorithm, as the component that plays one player. The framework's systems call these functions, each in its
+/// stage of the step; buffers are plain f32 rows, the rows of a seed side by side.
+///
+/// An algorithm that needs more than this adds systems of its own, see [`App::systems`](crate::app::App::systems).
+pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
+    /// What a run file can set.
+    type Params: Params;
+
+    /// Whether it can play `player` of this game with these parameters.
+    ///
+    /// # Errors
+    /// What is wrong, by parameter where it is one's fault.
+    fn check(params: &Self::Params, game: &GameSpec, player: usize) -> Result<(), Invalid>;
+
+    /// The agent before its first step. [`Algorithm::check`] has passed.
+    fn new(params: &Self::Params, seat: &Seat) -> Self;
+
+    /// What it wants remembered; `None` when it learns nothing.
+    fn memory(_params: &Self::Params) -> Option<Memory> {
+        None
+    }
+
+    /// Chooses the actions of a step in which it explores: [rows, width of the action].
+    fn act(&mut self, turn: &Turn, action: &mut [f32]);
+
+    /// Writes the mean actions of its present policy: what evaluation plays. Rows as in `observation`, which holds the
+    /// same number of rows per seed.
+    fn mean_action(&mut self, observation: &[f32], action: &mut [f32]);
+
+    /// Writes what its slowly moving target policy does at `observation` [seeds, batch, width]; another player's
+    /// centralised critic asks. Without a target policy: the mean action.
+    fn target_action(&mut self, observation: &[f32], action: &mut [f32]) {
+        self.mean_action(observation, action);
+    }
+
+    /// How many transitions it wants to learn from after this environment step, counted from 1; 0 for none.
+    fn batch_at(&self, _step: u64) -> usize {
+        0
+    }
+
+    /// Learns from a batch of at least the size that it asked for (of which it uses the first so many).
+    ///
+    /// # Errors
+    /// What happened, by seed where it is one's alone.
+    fn learn(&mut self, _lesson: &Lesson) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Figures about itself for the records, such as losses: calls `put` with a name, the number of the seed in the
+    /// lane and the value.
+    fn metrics(&self, _put: &mut dyn FnMut(&'static str, usize, f64)) {}
+}
+
+/// What a learner wants remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Transitions per seed.
+    pub capacity: usize,
+    /// Whether it reads the other players' target actions, as a centralised critic does.
+    pub reads_others: bool,
+}
+
+/// Where an agent sits.
+#[derive(Clone, Copy, Debug)]
+pub struct Seat<'a> {
+    /// The seeds.
+    pub lane: &'a Lane,
+    /// The game.
+    pub game: &'a GameSpec,
+    /// Which player it is.
+    pub player: usize,
+}
+
+impl Seat<'_> {
+    /// The agent's own streams for `purpose`, one per seed.
+    pub fn streams(&self, purpose: &str) -> Vec<Stream> {
+        self.lane.streams(&format!("player {}", self.player), purpose)
+    }
+
+    /// The space of its actions.
+    pub fn action(&self) -> &Space {
+        &self.game.players[self.player].action
+    }
+
+    /// The space of its observations.
+    pub fn observation(&self) -> &Space {
+        &self.game.players[self.player].observation
+    }
+}
+
+/// What an agent needs to choose its actions.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn<'a> {
+    /// What it sees: [rows, width].
+    pub observation: &'a [f32],
+    /// Which rows stand at the start of an episode.
+    pub fresh: &'a [bool],
+    /// Environment steps done before this one.
+    pub step: u64,
+}
+
+/// What an agent learns from.
+#[derive(Clone, Copy, Debug)]
+pub struct Lesson<'a> {
+    /// Environment steps done.
+    pub step: u64,
+    /// Joint transitions.
+    pub batch: &'a Batch,
+    /// Per player, what its target policy does at the batch's next observations: [seeds, batch, width]. Empty unless
+    /// some player of the environment has [`Memory::reads_others`].
+    pub target_actions: &'a [&'a [f32]],
+}
+
+/// What went wrong in an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The number of the seed in the lane; `None` when the whole lane is lost.
+    pub seed: Option<usize>,
+    /// What happened.
+    pub what: String,
+}

@@ -1,0 +1,28 @@
+//! `equiflow list`: what there is, read from the plugin files without loading one.
+
+use std::process::ExitCode;
+
+use super::{Global, failed};
+
+pub(super) fn list(global: &Global) -> ExitCode {
+    let plugins = global.discover();
+    println!("plugins");
+    for file in &plugins.files {
+        let manifest = &file.manifest;
+        println!("  {:<24} {:<8} {}", manifest.name, manifest.version, manifest.about);
+    }
+    for (title, names) in [
+        ("games", plugins.files.iter().map(|file| &file.manifest.games).collect::<Vec<_>>()),
+        ("algorithms", plugins.files.iter().map(|file| &file.manifest.algorithms).collect()),
+    ] {
+        println!("\n{title}");
+        let mut lines: Vec<_> = (plugins.files.iter().zip(names))
+            .flat_map(|(file, names)| names.iter().map(|name| format!("  {name:<24} {}", file.manifest.name)))
+            .collect();
+        lines.sort();
+        println!("{}", if lines.is_empty() { "  none".to_owned() } else { lines.join("\n") });
+    }
+    println!("\nopponent models\n  none");
+    println!("\n`equiflow describe NAME` shows the parameters of a game or an algorithm.");
+    if plugins.problems.is_empty() { ExitCode::SUCCESS } else { failed() }
+}

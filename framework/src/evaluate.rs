@@ -1,0 +1,96 @@
+//! Evaluation: episodes in which every agent plays its mean action, on instances of their own. Nothing is learned from
+//! them and no stream of the training is touched.
+
+use bevy_ecs::prelude::*;
+
+use crate::agent::{Action, Agent, PlaysIn};
+use crate::environment::{Clock, Environment, Episodes, Health, Lane, Players, Trial};
+use crate::game::Space;
+use crate::record::{Records, Row};
+use crate::schedule::{BeginTrial, Rollout};
+
+/// How often evaluations take place.
+#[derive(Resource, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EvaluateEvery(
+    /// In training episodes.
+    pub u64,
+);
+
+/// The sum of an agent's actions over the evaluation, in boxes: [seeds, width].
+#[derive(Component, Debug, Default)]
+pub(crate) struct ActionSum {
+    values: Vec<f64>,
+    steps: u32,
+}
+
+/// Whether the present step ended with an evaluation.
+#[derive(Resource, Debug, Default)]
+pub(crate) struct EvaluationDue(bool);
+
+/// For `run_if`: algorithms report their figures when evaluations take place.
+pub(crate) fn evaluation_was_due(due: Res<EvaluationDue>) -> bool {
+    due.0
+}
+
+/// Runs the evaluation where it is due: all environments advance together, so all are due at once.
+pub(crate) fn evaluate_when_due(world: &mut World, mut clocks: Local<Option<QueryState<&'static Clock>>>) {
+    let every = world.resource::<EvaluateEvery>().0;
+    let clocks = clocks.get_or_insert_with(|| world.query::<&Clock>());
+    let due = clocks.iter(world).any(|clock| clock.at_boundary() && clock.episode().is_multiple_of(every));
+    world.resource_mut::<EvaluationDue>().0 = due;
+    if due {
+        evaluate(world);
+    }
+}
+
+/// Plays one evaluation episode per seed in every environment and records its mean-action return and mean action.
+pub fn evaluate(world: &mut World) {
+    world.run_schedule(BeginTrial);
+    let limit = world.query::<&Clock>().iter(world).map(|clock| clock.limit).max().unwrap_or(0);
+    for _ in 0..limit {
+        world.run_schedule(Rollout);
+    }
+    world.run_system_cached(record_trial).expect("a system with valid parameters always runs");
+}
+
+/// Adds the step's actions to the sums.
+pub(crate) fn sum_actions(mut agents: Query<(&Action<Trial>, &mut ActionSum)>) {
+    for (action, mut sum) in &mut agents {
+        sum.values.resize(action.values.len(), 0.0);
+        sum.values.iter_mut().zip(&action.values).for_each(|(sum, x)| *sum += f64::from(*x));
+        sum.steps += 1;
+    }
+}
+
+/// Forgets what the last evaluation left.
+pub(crate) fn clear_trial(mut environments: Query<&mut Episodes<Trial>>, mut sums: Query<&mut ActionSum>) {
+    environments.iter_mut().for_each(|mut episodes| episodes.restart());
+    sums.iter_mut().for_each(|mut sum| *sum = ActionSum::default());
+}
+
+fn record_trial(
+    mut records: ResMut<Records>,
+    environments: Query<(&Environment, &Lane, &Clock, &Players, &Episodes<Trial>, &Health)>,
+    agents: Query<(&Agent, &ActionSum), With<PlaysIn>>,
+) {
+    for (environment, lane, clock, players, episodes, health) in &environments {
+        for (number, &seed) in lane.seeds.iter().enumerate().filter(|(number, _)| health.is_well(*number)) {
+            for (agent, sum) in agents.iter_many(players.agents()).flatten() {
+                let mut put = |metric: std::borrow::Cow<'static, str>, value| {
+                    records.push(Row::new(environment, clock, Some(agent.player), seed, metric, value));
+                };
+                if let Some(value) = episodes.mean_return(number, agent.player) {
+                    put("mean_action_return".into(), value);
+                }
+                // The mean of choices in a discrete space means nothing.
+                let space = &environment.spec.players[agent.player].action;
+                if matches!(space, Space::Box { .. }) && sum.steps > 0 {
+                    let sums = &sum.values[number * space.width()..][..space.width()];
+                    for (dim, total) in sums.iter().enumerate() {
+                        put(format!("mean_action[{dim}]").into(), total / f64::from(sum.steps));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What a game is: its rules for one instance, written for a person. Seeds, vectorised instances, episodes, clocks and
+//! records belong to the framework.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::params::{Invalid, Params};
+use crate::stream::Stream;
+
+/// The rules of a game for N players who act at the same time (a turn is a step in which the others' actions do
+/// nothing).
+///
+/// ```
+/// use equiflow::prelude::*;
+///
+/// params! {
+///     /// Matching pennies: player 0 wins when both show the same side.
+///     pub struct Pennies {
+///         /// What the winner gets from the loser.
+///         stake: f32 = 1.0,
+///     }
+/// }
+///
+/// impl Game for Pennies {
+///     type Params = Self;
+///     type State = ();
+///
+///     fn new(params: Self) -> Result<Self, Invalid> {
+///         Ok(params)
+///     }
+///     fn spec(&self) -> GameSpec {
+///         GameSpec::repeated(vec![Player::blind(Space::Discrete(2)); 2])
+///     }
+///     fn reset(&self, _: &mut Stream) {}
+///     fn observe(&self, (): &(), _player: usize, out: &mut [f32]) {
+///         out[0] = 1.0;
+///     }
+///     fn step(&self, (): &mut (), actions: &Joint, _: &mut Stream, rewards: &mut [f32]) -> Status {
+///         let win = if actions.choice(0) == actions.choice(1) { self.stake } else { -self.stake };
+///         rewards.copy_from_slice(&[win, -win]);
+///         Status::Running
+///     }
+/// }
+/// # equiflow::testing::conformance(&Pennies::default());
+/// ```
+pub trait Game: Sized + Send + Sync + 'static {
+    /// What a run file can set.
+    type Params: Params;
+    /// All that the game remembers between two steps of one instance.
+    type State: Clone + Send + Sync + Serialize + DeserializeOwned + 'static;
+
+    /// The game with these parameters.
+    ///
+    /// # Errors
+    /// The parameter that makes no sense, what was found and what is expected.
+    fn new(params: Self::Params) -> Result<Self, Invalid>;
+
+    /// Players, spaces and facts of the game. Constant over its life.
+    fn spec(&self) -> GameSpec;
+
+    /// The state in which an episode starts.
+    fn reset(&self, rng: &mut Stream) -> Self::State;
+
+    /// Writes what `player` sees to `out`, which has the length of its observation.
+    fn observe(&self, state: &Self::State, player: usize, out: &mut [f32]);
+
+    /// Plays the joint action: changes the state, writes one reward per player, says whether the episode is over.
+    fn step(&self, state: &mut Self::State, actions: &Joint, rng: &mut Stream, rewards: &mut [f32]) -> Status;
+}
+
+/// Whether an episode goes on after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// There is a next state.
+    Running,
+    /// The episode is over by the rules: nothing follows, its value is 0. (A time limit is the run file's, not the
+    /// game's: it cuts an episode without ending it.)
+    Terminal,
+}
+
+/// The set that observations or actions come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Space {
+    /// One of n choices, passed as one number 0.0 to n - 1.
+    Discrete(usize),
+    /// A box, with its bounds per dimension; infinite ones where there is none.
+    Box {
+        /// Least value per dimension.
+        low: Vec<f32>,
+        /// Greatest value per dimension.
+        high: Vec<f32>,
+    },
+}
+
+impl Space {
+    /// A box of `dims` dimensions with the same bounds in each.
+    pub fn cube(dims: usize, low: f32, high: f32) -> Self {
+        Self::Box { low: vec![low; dims], high: vec![high; dims] }
+    }
+
+    /// How many numbers hold one element.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Discrete(_) => 1,
+            Self::Box { low, .. } => low.len(),
+        }
+    }
+
+    /// Whether `x` is an element.
+    pub fn contains(&self, x: &[f32]) -> bool {
+        match self {
+            Self::Discrete(n) => x.len() == 1 && x[0] >= 0.0 && x[0] < *n as f32 && x[0].fract() == 0.0,
+            Self::Box { low, high } => {
+                x.len() == low.len() && x.iter().zip(low).zip(high).all(|((x, low), high)| low <= x && x <= high)
+            }
+        }
+    }
+
+    /// Draws rows of uniform elements until `out` is full. Its length is a multiple of [`Space::width`]; boxes must be
+    /// bounded.
+    pub fn sample(&self, rng: &mut Stream, out: &mut [f32]) {
+        match self {
+            Self::Discrete(n) => out.fill_with(|| rng.below(*n) as f32),
+            Self::Box { low, high } if low.len() == 1 => out.fill_with(|| rng.uniform(low[0], high[0])),
+            Self::Box { low, high } => {
+                for row in out.chunks_exact_mut(low.len()) {
+                    for ((x, &low), &high) in row.iter_mut().zip(low).zip(high) {
+                        *x = rng.uniform(low, high);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Space {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Discrete(n) => write!(f, "one of {n}"),
+            Self::Box { low, high } if low.windows(2).chain(high.windows(2)).all(|w| w[0] == w[1]) => {
+                match (low.len(), low.first(), high.first()) {
+                    (1, Some(low), Some(high)) => write!(f, "[{low}, {high}]"),
+                    (n, Some(low), Some(high)) => write!(f, "[{low}, {high}]^{n}"),
+                    _ => write!(f, "nothing"),
+                }
+            }
+            Self::Box { low, high } => {
+                let sides: Vec<_> = low.iter().zip(high).map(|(low, high)| format!("[{low}, {high}]")).collect();
+                write!(f, "{}", sides.join(" x "))
+            }
+        }
+    }
+}
+
+/// What one player sees and may do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Player {
+    /// Where its observations lie.
+    pub observation: Space,
+    /// What it may do.
+    pub action: Space,
+}
+
+impl Player {
+    /// A player who sees nothing but the constant 1, as in a one-shot or repeated game without memory.
+    pub fn blind(action: Space) -> Self {
+        Self { observation: Space::cube(1, 1.0, 1.0), action }
+    }
+}
+
+/// How the rewards of an episode are put together as its return, in records and reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Returns {
+    /// Their sum.
+    Total,
+    /// Their mean: for games that repeat one stage, where the length of an episode says nothing.
+    PerStep,
+}
+
+impl Returns {
+    /// How an axis names it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Total => "return",
+            Self::PerStep => "return per step",
+        }
+    }
+}
+
+/// The best return that is known to be reachable, averaged over the players.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BestKnown {
+    /// The return, in the game's own [`Returns`].
+    pub value: f64,
+    /// How far below counts as reached.
+    pub tolerance: f64,
+    /// Where it comes from.
+    pub source: String,
+}
+
+/// The fact sheet of a game.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GameSpec {
+    /// One entry per player.
+    pub players: Vec<Player>,
+    /// How returns are put together.
+    pub returns: Returns,
+    /// Whether all players always get the same reward.
+    pub common_reward: bool,
+    /// Whether the rewards of a step always sum to 0.
+    pub zero_sum: bool,
+    /// What a report compares with.
+    pub best_known: Option<BestKnown>,
+}
+
+impl GameSpec {
+    /// A game that repeats one stage, with nothing else claimed of it.
+    pub fn repeated(players: Vec<Player>) -> Self {
+        Self { players, returns: Returns::PerStep, common_reward: false, zero_sum: false, best_known: None }
+    }
+
+    /// A game of several steps, with nothing else claimed of it.
+    pub fn sequential(players: Vec<Player>) -> Self {
+        Self { returns: Returns::Total, ..Self::repeated(players) }
+    }
+}
+
+/// The actions of all players in one instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Joint<'a> {
+    /// Per player all rows of its actions, and how many numbers a row has.
+    players: &'a [(&'a [f32], usize)],
+    row: usize,
+}
+
+impl<'a> Joint<'a> {
+    /// Row `row` of the players' action buffers, each given with the width of a row.
+    pub fn new(players: &'a [(&'a [f32], usize)], row: usize) -> Self {
+        Self { players, row }
+    }
+
+    /// The action of `player`: as many numbers as its space is wide.
+    #[inline]
+    pub fn of(&self, player: usize) -> &'a [f32] {
+        let (rows, width) = self.players[player];
+        &rows[self.row * width..(self.row + 1) * width]
+    }
+
+    /// The first number of the action of `player`: all of it where the space has one dimension.
+    #[inline]
+    pub fn scalar(&self, player: usize) -> f32 {
+        let (rows, width) = self.players[player];
+        rows[self.row * width]
+    }
+
+    /// The choice of `player` in a discrete space.
+    #[inline]
+    pub fn choice(&self, player: usize) -> usize {
+        self.scalar(player) as usize
+    }
+}

@@ -1,0 +1,110 @@
+//! Parameters of games and algorithms: a struct that is written once, with a default and a line of documentation per
+//! field, and that run files set by name.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// What is known of one parameter, for `equiflow describe` and for errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name in a run file.
+    pub name: &'static str,
+    /// Its Rust type.
+    pub ty: &'static str,
+    /// Its documentation, as written in the source.
+    pub doc: &'static str,
+}
+
+/// A set of parameters with defaults. Written with [`params!`](crate::params!), not by hand.
+pub trait Params: Default + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The struct's own documentation.
+    const ABOUT: &'static str;
+    /// Its fields in the order of the source.
+    const FIELDS: &'static [Field];
+}
+
+/// A mistake in a parameter's value that its type cannot see, such as a negative step size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// The parameter; `None` when it is about several.
+    pub field: Option<&'static str>,
+    /// What was found and what is expected.
+    pub what: String,
+}
+
+impl Invalid {
+    /// A mistake in `field`.
+    pub fn new(field: &'static str, what: impl Into<String>) -> Self {
+        Self { field: Some(field), what: what.into() }
+    }
+}
+
+/// Declares a parameter struct: fields with their defaults, readable from run files, unknown names refused.
+///
+/// ```
+/// equiflow::params! {
+///     /// Rock-paper-scissors with a prize.
+///     pub struct Rps {
+///         /// What the winner gets.
+///         prize: f32 = 1.0,
+///     }
+/// }
+/// assert_eq!(Rps::default().prize, 1.0);
+/// ```
+#[macro_export]
+macro_rules! params {
+    ($(#[doc = $about:literal])* $vis:vis struct $Name:ident {
+        $($(#[doc = $doc:literal])+ $field:ident: $ty:ty = $default:expr),* $(,)?
+    }) => {
+        $(#[doc = $about])*
+        #[derive(Clone, Debug, PartialEq, $crate::serde::Serialize, $crate::serde::Deserialize)]
+        #[serde(crate = "equiflow::serde", default, deny_unknown_fields)]
+        $vis struct $Name {
+            $($(#[doc = $doc])+ pub $field: $ty,)*
+        }
+
+        impl Default for $Name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl $crate::params::Params for $Name {
+            const ABOUT: &'static str = concat!($($about, "\n",)*);
+            const FIELDS: &'static [$crate::params::Field] = &[$(
+                $crate::params::Field { name: stringify!($field), ty: stringify!($ty), doc: concat!($($doc, "\n",)*) },
+            )*];
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    params! {
+        /// A lamp.
+        struct Lamp {
+            /// Its light in
+            /// lumen.
+            light: f32 = 800.0,
+            /// How many.
+            count: usize = 2,
+        }
+    }
+
+    #[test]
+    fn fields_carry_names_types_and_docs() {
+        assert_eq!(Lamp::ABOUT.trim(), "A lamp.");
+        let light = Lamp::FIELDS[0];
+        assert_eq!((light.name, light.ty), ("light", "f32"));
+        assert_eq!(light.doc, " Its light in\n lumen.\n");
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default_and_unknown_names_are_refused() {
+        let lamp: Lamp = ron::from_str("(count: 3)").unwrap();
+        assert_eq!(lamp, Lamp { light: 800.0, count: 3 });
+        assert_eq!(ron::from_str::<Lamp>("()").unwrap(), Lamp::default());
+        assert!(ron::from_str::<Lamp>("(colour: 1)").is_err());
+    }
+}

@@ -1,0 +1,191 @@
+//! The systems of the game's side of a step: observe, play, receive, remember, sample.
+
+use bevy_ecs::prelude::*;
+use smallvec::SmallVec;
+
+use crate::agent::{Action, Agent, BatchRequest, Faults, Observation, PlaysIn, Reward};
+use crate::environment::{
+    Busy, Clock, Environment, Episodes, Health, Instances, Lane, Live, Outcome, Phase, Players, Rules, Trial,
+};
+use crate::game::{Game, Joint, Status};
+use crate::replay::{Batch, Part, Replay};
+use crate::stream::Stream;
+use crate::workers::{Workers, fenced};
+
+/// Game state to what each player sees.
+pub(crate) fn observe<G: Game, P: Phase>(
+    workers: Res<Workers>,
+    environments: Query<(&Rules<G>, &Instances<G, P>, &Health)>,
+    mut agents: Query<(&Agent, &PlaysIn, &mut Observation<P>, &mut Faults, &mut Busy)>,
+) {
+    workers.for_each(agents.iter_mut(), |(agent, plays_in, mut observation, mut faults, mut busy)| {
+        let Ok((rules, instances, health)) = environments.get(plays_in.0) else { return };
+        if health.is_lost() {
+            return;
+        }
+        let result = fenced(&mut busy, || {
+            see(&*rules.0, &instances.states, agent.player, &mut observation.values);
+            Ok(())
+        });
+        if let Err(what) = result {
+            faults.0.push((None, format!("the game's observe {what}")));
+        }
+    });
+}
+
+fn see<G: Game>(game: &G, states: &[G::State], player: usize, out: &mut [f32]) {
+    let width = out.len() / states.len();
+    for (state, out) in states.iter().zip(out.chunks_exact_mut(width)) {
+        game.observe(state, player, out);
+    }
+}
+
+/// Joint action to rewards and next state; episodes that are over start again.
+pub(crate) fn play<G: Game, P: Phase>(
+    workers: Res<Workers>,
+    mut environments: Query<(
+        (&Rules<G>, &Environment, &Lane, &Clock, &Players, Has<Replay>),
+        (&mut Instances<G, P>, &mut Episodes<P>, &mut Outcome<P>, &mut Health, &mut Busy),
+    )>,
+    agents: Query<&Action<P>>,
+) {
+    workers.for_each(environments.iter_mut(), |(fixed, changing)| {
+        let (rules, environment, lane, clock, players, remembers) = fixed;
+        let (mut instances, mut episodes, mut outcome, mut health, mut busy) = changing;
+        if health.is_lost() {
+            return;
+        }
+        let actions: SmallVec<[(&[f32], usize); 8]> =
+            agents.iter_many(players.agents()).flatten().map(|action| (&action.values[..], action.width)).collect();
+        let result = fenced(&mut busy, || {
+            let (game, instances, outcome) = (&*rules.0, &mut *instances, &mut *outcome);
+            let (count, returns) = (environment.spec.players.len(), environment.spec.returns);
+            let per_seed = instances.states.len() / lane.seeds.len();
+            let well = |seed: &usize| health.is_well(*seed);
+            for seed in (0..lane.seeds.len()).filter(well) {
+                let rng = &mut instances.streams[seed];
+                for row in seed * per_seed..(seed + 1) * per_seed {
+                    let rewards = &mut outcome.rewards[row * count..(row + 1) * count];
+                    let status = game.step(&mut instances.states[row], &Joint::new(&actions, row), rng, rewards);
+                    outcome.terminated[row] = status == Status::Terminal;
+                }
+            }
+            if P::LEARNS && remembers {
+                // What a value is bootstrapped from: before any reset.
+                for (player, out) in outcome.next_observations.iter_mut().enumerate() {
+                    see(game, &instances.states, player, out);
+                }
+            }
+            for seed in (0..lane.seeds.len()).filter(well) {
+                for row in seed * per_seed..(seed + 1) * per_seed {
+                    let rewards = &outcome.rewards[row * count..(row + 1) * count];
+                    let over = episodes.add(row, seed, rewards, outcome.terminated[row], clock.limit, returns);
+                    outcome.fresh[row] = over;
+                    if over {
+                        instances.states[row] = game.reset(&mut instances.streams[seed]);
+                    }
+                }
+            }
+            Ok(())
+        });
+        if let Err(what) = result {
+            health.fail(None, clock.step, &format!("the game's step {what}"));
+        }
+    });
+}
+
+/// Fresh instances for an evaluation, which depend on the seed and the episode only: evaluating more or less often
+/// changes nothing else.
+pub(crate) fn begin_trial<G: Game>(
+    mut environments: Query<(&Rules<G>, &Lane, &Clock, &mut Instances<G, Trial>, &mut Outcome<Trial>)>,
+) {
+    for (rules, lane, clock, mut instances, mut outcome) in &mut environments {
+        let purpose = format!("evaluation after episode {}", clock.episode());
+        let streams = lane.seeds.iter().map(|&seed| Stream::new(lane.run_seed, seed, "environment", &purpose));
+        *instances = Instances::new(&rules.0, streams.collect(), 1);
+        outcome.fresh.fill(true);
+    }
+}
+
+/// The clock of every environment goes on by one step.
+pub(crate) fn tick(mut clocks: Query<&mut Clock>) {
+    for mut clock in &mut clocks {
+        clock.step += 1;
+    }
+}
+
+/// Rewards to the agents that they are for.
+pub(crate) fn receive(environments: Query<&Outcome<Live>>, mut agents: Query<(&Agent, &PlaysIn, &mut Reward)>) {
+    for (agent, plays_in, mut reward) in &mut agents {
+        let Ok(outcome) = environments.get(plays_in.0) else { continue };
+        let players = outcome.rewards.len() / reward.values.len();
+        let mine = outcome.rewards.iter().skip(agent.player).step_by(players);
+        reward.values.iter_mut().zip(mine).for_each(|(place, reward)| *place = *reward);
+    }
+}
+
+/// The transition of every row to the environment's replay memory.
+pub(crate) fn remember(
+    workers: Res<Workers>,
+    mut environments: Query<(&mut Replay, &Lane, &Players, &Outcome<Live>, &Health, &mut Busy)>,
+    agents: Query<(&Observation<Live>, &Action<Live>, &Reward)>,
+) {
+    workers.for_each(environments.iter_mut(), |(mut replay, lane, players, outcome, health, mut busy)| {
+        let agents: SmallVec<[_; 8]> = agents.iter_many(players.agents()).flatten().collect();
+        let rows = |values: &'_ [f32]| values.len() / lane.rows();
+        let result = fenced(&mut busy, || {
+            for seed in (0..lane.seeds.len()).filter(|&seed| health.is_well(seed)) {
+                for row in seed * lane.instances..(seed + 1) * lane.instances {
+                    let parts = agents.iter().enumerate().map(|(player, (observation, action, reward))| {
+                        let width = rows(&observation.values);
+                        Part {
+                            observation: &observation.values[row * width..][..width],
+                            action: &action.values[row * action.width..][..action.width],
+                            reward: reward.values[row],
+                            next_observation: &outcome.next_observations[player][row * width..][..width],
+                        }
+                    });
+                    replay.push(seed, parts, outcome.terminated[row]);
+                }
+            }
+            Ok(())
+        });
+        // The framework's own code: a panic here is a bug of ours, not a fault of a seed.
+        result.unwrap_or_else(|what| panic!("remembering a transition {what}"));
+    });
+}
+
+/// The batch that the environment's players learn from: as large as the largest that one of them asked for.
+pub(crate) fn sample(
+    workers: Res<Workers>,
+    mut environments: Query<(&mut Replay, &mut Batch, &Players, &Health, &mut Busy)>,
+    agents: Query<&BatchRequest>,
+) {
+    workers.for_each(environments.iter_mut(), |(mut replay, mut batch, players, health, mut busy)| {
+        let size = agents.iter_many(players.agents()).flatten().map(|request| request.0).max().unwrap_or(0);
+        if size == 0 || health.is_lost() {
+            return;
+        }
+        let result = fenced(&mut busy, || {
+            replay.sample(size, &mut batch);
+            Ok(())
+        });
+        result.unwrap_or_else(|what| panic!("drawing a batch {what}"));
+    });
+}
+
+/// What went wrong with agents in this step becomes the failure of their seeds.
+pub(crate) fn collect_faults(
+    mut environments: Query<(&Clock, &mut Health)>,
+    mut agents: Query<(&Agent, &PlaysIn, &mut Faults)>,
+) {
+    for (agent, plays_in, mut faults) in &mut agents {
+        if faults.0.is_empty() {
+            continue;
+        }
+        let Ok((clock, mut health)) = environments.get_mut(plays_in.0) else { continue };
+        for (seed, what) in faults.0.drain(..) {
+            health.fail(seed, clock.step, &format!("player {}: {what}", agent.player));
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What plugins bring: kinds of games and algorithms under their names, ready to be given parameters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bevy_ecs::prelude::*;
+
+use crate::algorithm::{Algorithm, Memory, Seat};
+use crate::environment::{Instances, Lane, Live, Rules, Trial};
+use crate::game::{Game, GameSpec};
+use crate::params::{Field, Invalid, Params};
+
+/// All kinds that were registered.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Registry {
+    /// Games by name.
+    pub games: BTreeMap<&'static str, GameKind>,
+    /// Algorithms by name.
+    pub algorithms: BTreeMap<&'static str, AlgorithmKind>,
+}
+
+/// What is known of the parameters of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Sheet {
+    /// Documentation.
+    pub about: &'static str,
+    /// The parameters.
+    pub fields: &'static [Field],
+    /// All defaults, as RON.
+    pub defaults: fn() -> String,
+}
+
+impl Sheet {
+    fn of<P: Params>() -> Self {
+        Self { about: P::ABOUT, fields: P::FIELDS, defaults: || text(&P::default()) }
+    }
+}
+
+/// A registered game.
+#[derive(Clone, Copy, Debug)]
+pub struct GameKind {
+    /// Its parameters.
+    pub sheet: Sheet,
+    /// The game with the parameters given as RON in brackets.
+    pub parse: fn(&str) -> Result<Arc<dyn AnyGame>, ParamsError>,
+}
+
+/// A registered algorithm.
+#[derive(Clone, Copy, Debug)]
+pub struct AlgorithmKind {
+    /// Its parameters.
+    pub sheet: Sheet,
+    /// The algorithm with the parameters given as RON in brackets.
+    pub parse: fn(&str) -> Result<Arc<dyn AnyAlgorithm>, ParamsError>,
+}
+
+/// Why parameters were refused.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ParamsError {
+    /// They cannot be read.
+    Unreadable(Box<ron::error::SpannedError>),
+    /// They can be read, but make no sense.
+    Invalid(Invalid),
+}
+
+/// A game with its parameters, its type forgotten.
+pub trait AnyGame: Send + Sync {
+    /// Players, spaces and facts.
+    fn spec(&self) -> GameSpec;
+    /// All parameters as RON, defaults filled in.
+    fn params(&self) -> &str;
+    /// Adds the game's own components to an environment.
+    fn furnish(&self, environment: &mut EntityWorldMut, lane: &Lane);
+}
+
+/// An algorithm with its parameters, its type forgotten.
+pub trait AnyAlgorithm: Send + Sync {
+    /// Whether it can play `player` of a game.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn check(&self, game: &GameSpec, player: usize) -> Result<(), Invalid>;
+    /// All parameters as RON, defaults filled in.
+    fn params(&self) -> &str;
+    /// What it wants remembered.
+    fn memory(&self) -> Option<Memory>;
+    /// Adds the algorithm's component to an agent.
+    fn furnish(&self, agent: &mut EntityWorldMut, seat: &Seat);
+}
+
+struct Configured<T, P> {
+    built: T,
+    params: P,
+    text: String,
+}
+
+impl GameKind {
+    pub(crate) fn of<G: Game>() -> Self {
+        Self {
+            sheet: Sheet::of::<G::Params>(),
+            parse: |source| {
+                let params: G::Params = read(source)?;
+                let game = G::new(params.clone()).map_err(ParamsError::Invalid)?;
+                Ok(Arc::new(Configured { built: Arc::new(game), text: text(&params), params }))
+            },
+        }
+    }
+}
+
+impl<G: Game> AnyGame for Configured<Arc<G>, G::Params> {
+    fn spec(&self) -> GameSpec {
+        self.built.spec()
+    }
+
+    fn params(&self) -> &str {
+        &self.text
+    }
+
+    fn furnish(&self, environment: &mut EntityWorldMut, lane: &Lane) {
+        let streams = || lane.streams("environment", "game");
+        environment.insert((
+            Rules(Arc::clone(&self.built)),
+            Instances::<G, Live>::new(&self.built, streams(), lane.instances),
+            Instances::<G, Trial>::new(&self.built, streams(), 1),
+        ));
+    }
+}
+
+impl AlgorithmKind {
+    pub(crate) fn of<A: Algorithm>() -> Self {
+        Self {
+            sheet: Sheet::of::<A::Params>(),
+            parse: |source| {
+                let params: A::Params = read(source)?;
+                let built = std::marker::PhantomData::<A>;
+                Ok(Arc::new(Configured { built, text: text(&params), params }))
+            },
+        }
+    }
+}
+
+impl<A: Algorithm> AnyAlgorithm for Configured<std::marker::PhantomData<A>, A::Params> {
+    fn check(&self, game: &GameSpec, player: usize) -> Result<(), Invalid> {
+        A::check(&self.params, game, player)
+    }
+
+    fn params(&self) -> &str {
+        &self.text
+    }
+
+    fn memory(&self) -> Option<Memory> {
+        A::memory(&self.params)
+    }
+
+    fn furnish(&self, agent: &mut EntityWorldMut, seat: &Seat) {
+        agent.insert(A::new(&self.params, seat));
+    }
+}
+
+fn read<P: Params>(source: &str) -> Result<P, ParamsError> {
+    crate::run::ron_options().from_str(source).map_err(|error| ParamsError::Unreadable(Box::new(error)))
+}
+
+fn text<P: Params>(params: &P) -> String {
+    ron::to_string(params).expect("parameters are plain data, which RON can always write")
+}

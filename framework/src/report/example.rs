@@ -1,0 +1,65 @@
+//! Small made-up runs for the tests of the report.
+
+use std::{fmt::Write, fs, path::Path};
+
+use super::{
+    manifest::{BestKnown, EntryManifest, FailedSeed, Host, Manifest, Moment, Outcome, PluginManifest},
+    records::{HEADER, METRICS_FILE},
+};
+
+/// A finished run with these seeds and entry labels. Every entry plays a game whose best known return is 10.
+pub fn manifest(seeds: &[u64], labels: &[&str]) -> Manifest {
+    let entry = |label: &&str| EntryManifest {
+        label: (*label).to_owned(),
+        algorithms: vec!["gpi".to_owned(); 2],
+        game: "max_of_two(version: printed)".to_owned(),
+        return_label: "return per step".to_owned(),
+        best_known: Some(BestKnown { value: 10.0, tolerance: 0.5, source: "maximum of the reward".to_owned() }),
+        failed_seeds: Vec::new(),
+        steps_per_second: Some(12_345.6),
+        busy_seconds: 8.1,
+    };
+    Manifest {
+        run: "differential game".to_owned(),
+        id: "2026-01-31-090500".to_owned(),
+        created: Moment::from_unix(1_769_850_300),
+        finished: Some(Moment::from_unix(1_769_850_400)),
+        outcome: Outcome::Done,
+        version: "0.1.0".to_owned(),
+        build: "0123abcd".to_owned(),
+        host: Host { cores: 2, os: "linux x86_64".to_owned() },
+        run_seed: 1,
+        seeds: seeds.to_vec(),
+        episodes: 200,
+        steps: 25,
+        command: vec!["equiflow".to_owned(), "run".to_owned(), "runs/differential_game.ron".to_owned()],
+        plugins: vec![PluginManifest { name: "gpi".into(), file: "libgpi.so".into(), build: "4567cdef".into() }],
+        entries: labels.iter().map(entry).collect(),
+    }
+}
+
+/// A failure of `seed`.
+pub fn failed(seed: u64) -> FailedSeed {
+    FailedSeed { seed, episode: 3, step: 75, what: "the critic's loss is NaN".to_owned() }
+}
+
+/// `metrics.csv`, made row by row.
+pub struct Metrics(String);
+
+impl Metrics {
+    pub fn new() -> Self {
+        Self(HEADER.join(",") + "\n")
+    }
+
+    /// One value of both players of (entry, seed) after `episode` episodes of 25 steps.
+    pub fn add(&mut self, entry: &str, seed: u64, episode: u32, metric: &str, value: f64) {
+        for player in 0..2 {
+            let step = episode * 25;
+            writeln!(self.0, "\"{entry}\",gpi,game,{player},{seed},{episode},{step},{metric},{value}").unwrap();
+        }
+    }
+
+    pub fn write(&self, dir: &Path) {
+        fs::write(dir.join(METRICS_FILE), &self.0).unwrap();
+    }
+}

@@ -1,0 +1,365 @@
+//! `metrics.csv` read back into curves.
+//!
+//! Holds the records of one run as they were written, by entry and seed. No statistics over seeds: those are in
+//! `summary.rs` and `curves.rs`.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::File,
+    io::{self, BufReader, Read, Seek, SeekFrom},
+    path::Path,
+};
+
+use csv::{ReaderBuilder, StringRecord};
+
+use super::{error::ReportError, manifest::Manifest};
+
+/// The records' name in a results folder.
+pub const METRICS_FILE: &str = "metrics.csv";
+
+/// The columns of `metrics.csv`.
+pub const HEADER: [&str; 9] = ["entry", "algorithm", "game", "player", "seed", "episode", "step", "metric", "value"];
+
+/// The returns of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Records {
+    /// In the manifest's order.
+    pub entries: Vec<EntryRecords>,
+    /// What was left out of the records and why, one sentence each; empty for an intact file of a finished run.
+    pub notes: Vec<String>,
+}
+
+/// The returns of one entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntryRecords {
+    /// The entry's label.
+    pub label: String,
+    /// Every seed of the run in the manifest's order, those without records too.
+    pub seeds: Vec<SeedRecords>,
+}
+
+/// The returns of one seed of one entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeedRecords {
+    /// The seed.
+    pub seed: u64,
+    /// Whether the manifest lists the seed as failed. Its records until then are here; statistics leave them out.
+    pub failed: bool,
+    /// `sampled_return`: the return of each training episode.
+    pub sampled: Track,
+    /// `mean_action_return`: the return of each evaluation, in which every player acts by its policy's mean.
+    pub mean_action: Track,
+}
+
+/// One metric of one seed over training.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Track {
+    /// Averaged over the players: a point for every episode that all of the track's players have; or, when the run wrote
+    /// no rows by player, the rows with an empty player column. Ascending in `episode`.
+    pub mean: Vec<Point>,
+    /// By player. Ascending in `episode`.
+    pub players: BTreeMap<u32, Vec<Point>>,
+}
+
+/// One recorded value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Training episodes that the seed had completed.
+    pub episode: u32,
+    /// Environment steps that the seed had done.
+    pub step: u64,
+    /// The value; may be NaN or infinite.
+    pub value: f64,
+}
+
+/// The values of one (entry, seed, metric) while reading: by player, `None` for the joint rows, and by episode.
+type Rows = BTreeMap<Option<u32>, BTreeMap<u32, Point>>;
+
+impl Records {
+    /// Reads `metrics.csv` of the results folder `dir`, a line at a time. Metrics other than the two returns are skipped.
+    ///
+    /// A last line without a line end is what a killed run leaves: it is left out, and a note says so. A row may occur
+    /// twice with the same value, as when a run is killed after a checkpoint and resumed from it.
+    ///
+    /// # Errors
+    /// When the file cannot be read; and with the line's number, when the header is not [`HEADER`], a row has another
+    /// number of fields, a number is not one, the entry or seed is not the manifest's, or a row repeats an earlier one
+    /// with another value.
+    pub fn read(dir: &Path, manifest: &Manifest) -> Result<Self, ReportError> {
+        let path = dir.join(METRICS_FILE);
+        let io_error = || ReportError::io("read the records", &path);
+        let mut file = File::open(&path).map_err(io_error())?;
+        let (whole, size) = whole_lines(&mut file).map_err(io_error())?;
+        let mut notes = Vec::new();
+        if whole < size {
+            notes.push(format!("{METRICS_FILE} ends within a line, as when a run is killed: that line is left out."));
+        }
+
+        let mut reader = ReaderBuilder::new().has_headers(false).from_reader(BufReader::new(file.take(whole)));
+        let mut rows = Collector::new(manifest);
+        let mut record = StringRecord::new();
+        let mut line = 0;
+        loop {
+            let broken = |line, what| ReportError::Metrics { path: path.clone(), line, what };
+            match reader.read_record(&mut record) {
+                Ok(false) if line == 0 => return Err(broken(1, "the file is empty, expected the header".to_owned())),
+                Ok(false) => break,
+                Ok(true) => {}
+                Err(error) => {
+                    let line = error.position().map_or(line + 1, csv::Position::line);
+                    return Err(match error.into_kind() {
+                        csv::ErrorKind::Io(source) => io_error()(source),
+                        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                            broken(line, format!("found {len} fields, expected {expected_len}"))
+                        }
+                        other => broken(line, format!("not readable as CSV in UTF-8: {other:?}")),
+                    });
+                }
+            }
+            let header = line == 0;
+            line = record.position().map_or(line + 1, csv::Position::line);
+            if header {
+                if record != HEADER[..] {
+                    let found = record.iter().collect::<Vec<_>>().join(",");
+                    return Err(broken(line, format!("found the header `{found}`, expected `{}`", HEADER.join(","))));
+                }
+            } else {
+                rows.add(&record).map_err(|what| broken(line, what))?;
+            }
+        }
+        Ok(Self { entries: rows.finish(&mut notes), notes })
+    }
+}
+
+/// How many bytes of `file` are whole lines, and how many bytes it has; leaves the file at its start.
+fn whole_lines(file: &mut File) -> io::Result<(u64, u64)> {
+    let size = file.seek(SeekFrom::End(0))?;
+    let mut end = size;
+    let mut chunk = [0; 4096];
+    let whole = loop {
+        let start = end.saturating_sub(chunk.len() as u64);
+        let part = &mut chunk[..(end - start) as usize];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(part)?;
+        if let Some(at) = part.iter().rposition(|&byte| byte == b'\n') {
+            break start + at as u64 + 1;
+        }
+        if start == 0 {
+            break 0;
+        }
+        end = start;
+    };
+    file.rewind()?;
+    Ok((whole, size))
+}
+
+/// The rows read so far.
+struct Collector<'a> {
+    manifest: &'a Manifest,
+    entries: HashMap<&'a str, usize>,
+    seeds: HashMap<u64, usize>,
+    /// `[entry][seed][sampled, mean action]`.
+    rows: Vec<Vec<[Rows; 2]>>,
+}
+
+impl<'a> Collector<'a> {
+    fn new(manifest: &'a Manifest) -> Self {
+        Self {
+            manifest,
+            entries: manifest.entries.iter().enumerate().map(|(at, entry)| (entry.label.as_str(), at)).collect(),
+            seeds: manifest.seeds.iter().enumerate().map(|(at, &seed)| (seed, at)).collect(),
+            rows: vec![vec![Default::default(); manifest.seeds.len()]; manifest.entries.len()],
+        }
+    }
+
+    /// Adds one row; `Err` says what is wrong with it.
+    fn add(&mut self, record: &StringRecord) -> Result<(), String> {
+        let field = |at: usize| record.get(at).unwrap_or_default();
+        let entry = *self.entries.get(field(0)).ok_or_else(|| {
+            let known = self.manifest.entries.iter().map(|entry| format!("`{}`", entry.label)).collect::<Vec<_>>();
+            format!("found entry `{}`, which the manifest does not have; it has {}", field(0), known.join(", "))
+        })?;
+        let player = if field(3).is_empty() { None } else { Some(number(3, field(3), "a player's number")?) };
+        let seed: u64 = number(4, field(4), "a whole number")?;
+        let seed =
+            *self.seeds.get(&seed).ok_or_else(|| format!("found seed {seed}, which the manifest does not have"))?;
+        let episode = number(5, field(5), "a whole number below 2^32")?;
+        let step = number(6, field(6), "a whole number")?;
+        let value = number(8, field(8), "a number, NaN or inf")?;
+        let metric = match field(7) {
+            "sampled_return" => 0,
+            "mean_action_return" => 1,
+            _ => return Ok(()),
+        };
+        let point = Point { episode, step, value };
+        let by_episode = self.rows[entry][seed][metric].entry(player).or_default();
+        match by_episode.insert(episode, point) {
+            Some(old) if old.step != step || old.value.to_bits() != value.to_bits() => Err(format!(
+                "found {} = {value} at step {step}, but an earlier line has {} at step {} \
+                 for the same entry, player, seed and episode",
+                field(7),
+                old.value,
+                old.step
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(self, notes: &mut Vec<String>) -> Vec<EntryRecords> {
+        let mut incomplete = 0;
+        let mut entries = Vec::new();
+        for (entry, seeds) in self.manifest.entries.iter().zip(self.rows) {
+            let seeds = self.manifest.seeds.iter().zip(seeds).map(|(&seed, [sampled, mean_action])| SeedRecords {
+                seed,
+                failed: entry.failed_seeds.iter().any(|failed| failed.seed == seed),
+                sampled: track(sampled, &mut incomplete),
+                mean_action: track(mean_action, &mut incomplete),
+            });
+            entries.push(EntryRecords { label: entry.label.clone(), seeds: seeds.collect() });
+        }
+        if incomplete > 0 {
+            notes.push(format!("Left out of the means over players: {incomplete} point(s) that some player lacks."));
+        }
+        entries
+    }
+}
+
+/// Reads a field, or says what was found and what was expected.
+fn number<T: std::str::FromStr>(column: usize, text: &str, expected: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("found `{text}` in the column {}, expected {expected}", HEADER[column]))
+}
+
+/// The track of one seed; counts in `incomplete` the points that some player lacks.
+fn track(mut rows: Rows, incomplete: &mut usize) -> Track {
+    let joint = rows.remove(&None).unwrap_or_default();
+    let players: BTreeMap<u32, Vec<Point>> =
+        rows.into_iter().filter_map(|(player, points)| Some((player?, points.into_values().collect()))).collect();
+    if players.is_empty() {
+        return Track { mean: joint.into_values().collect(), players };
+    }
+    let mut sums: BTreeMap<u32, (usize, Point)> = BTreeMap::new();
+    for &point in players.values().flatten() {
+        let (count, sum) = sums.entry(point.episode).or_insert((0, Point { value: 0.0, ..point }));
+        *count += 1;
+        sum.value += point.value;
+    }
+    let n = players.len();
+    let mean: Vec<Point> = sums
+        .into_values()
+        .filter(|&(count, _)| count == n)
+        .map(|(_, sum)| Point { value: sum.value / n as f64, ..sum })
+        .collect();
+    *incomplete += players.values().map(Vec::len).max().unwrap_or(0).saturating_sub(mean.len());
+    Track { mean, players }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{super::example, *};
+
+    const START: &str = "entry,algorithm,game,player,seed,episode,step,metric,value\n";
+
+    fn read(text: &str) -> Result<Records, ReportError> {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(METRICS_FILE), text).unwrap();
+        Records::read(dir.path(), &example::manifest(&[7, 8], &["a", "b, wide"]))
+    }
+
+    /// The message for a file whose third line is `row`.
+    fn complaint(row: &str) -> String {
+        let message = read(&format!("{START}a,x,g,0,7,1,25,sampled_return,1.5\n{row}\na,x,g,0,7,2,50,loss,0\n"));
+        let message = message.unwrap_err().to_string();
+        assert!(message.contains("metrics.csv:3: "), "{message}");
+        message
+    }
+
+    fn point(episode: u32, step: u64, value: f64) -> Point {
+        Point { episode, step, value }
+    }
+
+    #[test]
+    fn returns_are_sorted_into_entries_seeds_and_players_and_averaged_over_the_players() {
+        let records = read(&format!(
+            "{START}\
+             \"b, wide\",x,g,0,8,2,50,sampled_return,3\n\
+             \"b, wide\",x,g,1,8,2,50,sampled_return,5\n\
+             \"b, wide\",x,g,0,8,1,25,sampled_return,1\n\
+             \"b, wide\",x,g,1,8,1,25,sampled_return,-2\n\
+             \"b, wide\",x,g,1,8,1,25,critic_loss,1e300\n\
+             a,x,g,,7,0,0,mean_action_return,-inf\n"
+        ))
+        .unwrap();
+        assert_eq!(records.notes, [""; 0]);
+        let wide = &records.entries[1].seeds[1].sampled;
+        assert_eq!(wide.mean, [point(1, 25, -0.5), point(2, 50, 4.0)]);
+        assert_eq!(wide.players[&1], [point(1, 25, -2.0), point(2, 50, 5.0)]);
+        assert_eq!(records.entries[1].seeds[0].sampled, Track::default(), "seed 7 has no rows");
+        let joint = &records.entries[0].seeds[0].mean_action;
+        assert_eq!((joint.mean.as_slice(), joint.players.len()), ([point(0, 0, f64::NEG_INFINITY)].as_slice(), 0));
+    }
+
+    #[test]
+    fn a_seed_is_failed_when_the_manifest_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(METRICS_FILE), START).unwrap();
+        let mut manifest = example::manifest(&[7, 8], &["a"]);
+        manifest.entries[0].failed_seeds.push(example::failed(8));
+        let seeds = Records::read(dir.path(), &manifest).unwrap().entries.remove(0).seeds;
+        assert_eq!(seeds.iter().map(|seed| (seed.seed, seed.failed)).collect::<Vec<_>>(), [(7, false), (8, true)]);
+    }
+
+    #[test]
+    fn a_line_cut_by_a_kill_is_left_out_with_a_note() {
+        // Cut within the number: read as it stands, it would be another number.
+        let records = read(&format!(
+            "{START}a,x,g,0,7,1,25,sampled_return,1.5\na,x,g,1,7,1,25,sampled_return,2.5\na,x,g,0,7,2,50,sampled_return,12"
+        ))
+        .unwrap();
+        assert_eq!(records.entries[0].seeds[0].sampled.mean, [point(1, 25, 2.0)]);
+        assert_eq!(records.notes.len(), 1);
+
+        let records = read(&format!(
+            "{START}a,x,g,0,7,1,25,sampled_return,1\na,x,g,1,7,1,25,sampled_return,3\na,x,g,0,7,2,50,sampled_return,9\n"
+        ))
+        .unwrap();
+        assert_eq!(records.entries[0].seeds[0].sampled.mean, [point(1, 25, 2.0)], "player 1 lacks episode 2");
+        assert!(records.notes[0].contains("1 point"), "{:?}", records.notes);
+    }
+
+    #[test]
+    fn the_same_row_twice_is_one_row_and_another_value_an_error() {
+        let row = "a,x,g,0,7,1,25,sampled_return,1.5";
+        assert_eq!(read(&format!("{START}{row}\n{row}\n")).unwrap(), read(&format!("{START}{row}\n")).unwrap());
+        assert!(complaint("a,x,g,0,7,1,25,sampled_return,1.6").contains("1.5"));
+    }
+
+    #[test]
+    fn broken_rows_are_named_with_their_line_what_was_found_and_what_was_expected() {
+        assert!(complaint("c,x,g,0,7,1,25,sampled_return,1").contains("entry `c`"));
+        assert!(complaint("c,x,g,0,7,1,25,sampled_return,1").contains("`b, wide`"));
+        assert!(complaint("a,x,g,0,9,1,25,sampled_return,1").contains("seed 9"));
+        assert!(complaint("a,x,g,zero,7,1,25,sampled_return,1").contains("`zero` in the column player"));
+        assert!(complaint("a,x,g,0,7,-1,25,sampled_return,1").contains("`-1` in the column episode"));
+        assert!(complaint("a,x,g,0,7,1,2.5,loss,1").contains("`2.5` in the column step"));
+        assert!(complaint("a,x,g,0,7,1,25,sampled_return,").contains("`` in the column value"));
+        assert!(complaint("a,x,g,0,7,1,25,sampled_return").contains("found 8 fields, expected 9"));
+    }
+
+    #[test]
+    fn files_that_are_no_records_are_refused() {
+        assert!(read("").unwrap_err().to_string().contains("empty"));
+        assert!(
+            read("entry,value\n").unwrap_err().to_string().contains("metrics.csv:1: found the header `entry,value`")
+        );
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(METRICS_FILE), [START.as_bytes(), b"a,x,g,0,7,1,25,sampled_\xff,1\n"].concat())
+            .unwrap();
+        let message = Records::read(dir.path(), &example::manifest(&[7], &["a"])).unwrap_err().to_string();
+        assert!(message.contains("metrics.csv:2: "), "{message}");
+        let empty = tempfile::tempdir().unwrap();
+        let message = Records::read(empty.path(), &example::manifest(&[7], &["a"])).unwrap_err().to_string();
+        assert!(message.contains("could not read the records"), "{message}");
+    }
+}

@@ -1,0 +1,19 @@
+//! Run files: read as written, resolved against the plugins, every mistake shown at its place.
+
+mod file;
+mod mistake;
+mod resolve;
+mod set;
+pub mod text;
+
+pub use file::{RunFile, parse_seeds};
+pub use mistake::{Mistake, Source, suggest};
+pub use resolve::{Entry, Run};
+pub use set::apply as apply_set;
+
+/// How RON is read everywhere: an optional value needs no `Some(...)`.
+pub fn ron_options() -> ron::Options {
+    ron::Options::default()
+        .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
+        .with_default_extension(ron::extensions::Extensions::UNWRAP_NEWTYPES)
+}

@@ -1,0 +1,319 @@
+//! From a run file as written to a run: games and algorithms found, their parameters read and checked, every mistake
+//! collected.
+
+use std::fmt::Write;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::file::{PlayersText, RunFile, explain};
+use super::mistake::{Mistake, suggest};
+use super::text::Call;
+use crate::app::App;
+use crate::game::GameSpec;
+use crate::loader::{Missing, Plugins};
+use crate::params::{Field, Invalid};
+use crate::registry::{AnyAlgorithm, AnyGame, ParamsError};
+
+/// A run in which every name is known and every parameter has its value.
+#[derive(Clone)]
+pub struct Run {
+    /// Name of the run.
+    pub name: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// The seeds of each entry.
+    pub seeds: Vec<u64>,
+    /// Training episodes.
+    pub episodes: u64,
+    /// Environment steps of an episode.
+    pub steps: u32,
+    /// Instances of the game per seed.
+    pub instances: usize,
+    /// Seeds that advance together in one lane.
+    pub lane_width: usize,
+    /// Training episodes between evaluations.
+    pub evaluate_every: u64,
+    /// The entries.
+    pub entries: Vec<Entry>,
+}
+
+/// One curve of a comparison: a game and who plays it.
+#[derive(Clone)]
+pub struct Entry {
+    /// How records and reports name it.
+    pub label: String,
+    /// The game's name.
+    pub game_name: String,
+    /// The game.
+    pub game: Arc<dyn AnyGame>,
+    /// What the game says of itself.
+    pub spec: GameSpec,
+    /// One algorithm per player, with its name.
+    pub players: Vec<(String, Arc<dyn AnyAlgorithm>)>,
+}
+
+impl Entry {
+    /// The algorithms' names: one when all are the same, else one per player.
+    pub fn algorithms(&self) -> String {
+        let names: Vec<_> = self.players.iter().map(|(name, _)| name.as_str()).collect();
+        match names.split_first() {
+            Some((first, rest)) if rest.iter().all(|name| name == first) => (*first).to_owned(),
+            _ => names.join(" vs "),
+        }
+    }
+
+    /// The game with all its parameters, as RON.
+    pub fn game_text(&self) -> String {
+        format!("{}{}", self.game_name, self.game.params())
+    }
+}
+
+impl Run {
+    /// Finds and checks everything that the run file names; loads the plugins that it needs.
+    ///
+    /// # Errors
+    /// Every mistake.
+    pub fn resolve(file: &RunFile, app: &mut App, plugins: &mut Plugins) -> Result<Self, Vec<Mistake>> {
+        let mut resolver = Resolver { file, app, plugins, mistakes: Vec::new() };
+        let entries = resolver.entries();
+        if !resolver.mistakes.is_empty() {
+            return Err(resolver.mistakes);
+        }
+        Ok(Self {
+            name: file.name.clone(),
+            seed: file.seed,
+            seeds: file.seeds.clone(),
+            episodes: file.episodes,
+            steps: file.steps,
+            instances: file.instances,
+            lane_width: file.lane_width,
+            evaluate_every: file.evaluate_every,
+            entries,
+        })
+    }
+
+    /// The run as a run file in which nothing is left to a default.
+    pub fn to_ron(&self) -> String {
+        let mut text =
+            format!("Run(\n    name: {:?},\n    seed: {},\n    seeds: {:?},\n", self.name, self.seed, self.seeds);
+        let _ = write!(text, "    episodes: {},\n    steps: {},\n", self.episodes, self.steps);
+        let _ = write!(text, "    instances: {},\n    lane_width: {},\n", self.instances, self.lane_width);
+        let _ = write!(text, "    evaluate: (every: {}),\n    entries: [\n", self.evaluate_every);
+        for entry in &self.entries {
+            let _ = write!(text, "        Entry(\n            label: {:?},\n            players: [\n", entry.label);
+            for (name, algorithm) in &entry.players {
+                let _ = writeln!(text, "                {name}{},", algorithm.params());
+            }
+            let _ = write!(text, "            ],\n            game: {},\n        ),\n", entry.game_text());
+        }
+        text + "    ],\n)\n"
+    }
+}
+
+struct Resolver<'a> {
+    file: &'a RunFile,
+    app: &'a mut App,
+    plugins: &'a mut Plugins,
+    mistakes: Vec<Mistake>,
+}
+
+impl Resolver<'_> {
+    fn wrong(&mut self, range: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        self.mistakes.push(Mistake::new(message).help(help).at(&self.file.source, range));
+    }
+
+    fn entries(&mut self) -> Vec<Entry> {
+        let file = self.file;
+        // The run's own game is checked once, even when every entry brings its own.
+        let common = file.game.clone().map(|range| self.game(range));
+        let mut entries: Vec<(Entry, Range<usize>)> = Vec::new();
+        for written in &file.entries {
+            let game = match (&written.game, &common) {
+                (Some(range), _) => self.game(range.clone()),
+                (None, Some(common)) => common.clone(),
+                (None, None) => {
+                    let help = "add `game: ...` to the run, or to the entry as `Entry(all: ..., game: ...)`";
+                    self.wrong(written.range.clone(), "this entry has no game", help);
+                    None
+                }
+            };
+            let players = self.players(&written.players, game.as_ref().map(|(_, _, spec)| spec));
+            let (Some((game_name, game, spec)), Some(players)) = (game, players) else { continue };
+            let mut entry = Entry { label: String::new(), game_name, game, spec, players };
+            let (label, place) = match &written.label {
+                Some((label, place)) => (label.clone(), place.clone()),
+                None => (entry.algorithms(), written.range.clone()),
+            };
+            entry.label = label;
+            if entry.label.trim().is_empty() {
+                self.wrong(place, "the label is empty", "give it a text that tells the entry from the others");
+            } else if let Some((_, other)) =
+                entries.iter().find(|(other, _)| crate::record::slug(&other.label) == crate::record::slug(&entry.label))
+            {
+                let (line, _) = super::text::line_and_column(file.source.inner(), other.start);
+                let help = "give each its own, as `Entry(label: \"...\", all: ...)`";
+                self.wrong(
+                    place,
+                    format!("the label {:?} is also that of the entry in line {line}", entry.label),
+                    help,
+                );
+            } else {
+                entries.push((entry, place));
+            }
+        }
+        entries.into_iter().map(|(entry, _)| entry).collect()
+    }
+
+    fn game(&mut self, range: Range<usize>) -> Option<(String, Arc<dyn AnyGame>, GameSpec)> {
+        let call = self.call(range, "a game")?;
+        let name = self.file.text(&call.name).to_owned();
+        let kind = self.plugins.game(self.app, &name);
+        let kind = self.found(kind, &call, "game", &name)?;
+        let game = self.configured(&call, &format!("game `{name}`"), kind.sheet.fields, kind.parse)?;
+        let spec = game.spec();
+        Some((name, game, spec))
+    }
+
+    fn players(
+        &mut self,
+        players: &PlayersText,
+        spec: Option<&GameSpec>,
+    ) -> Option<Vec<(String, Arc<dyn AnyAlgorithm>)>> {
+        let needed = spec.map(|spec| spec.players.len());
+        let ranges = match (players, needed) {
+            (PlayersText::All(range), _) => vec![range.clone()],
+            (PlayersText::Each(ranges), Some(needed)) if ranges.len() != needed => {
+                let place = ranges.first().map_or(0, |first| first.start)..ranges.last().map_or(0, |last| last.end);
+                let message = format!("`players` has {} algorithms, the game has {needed} players", ranges.len());
+                self.wrong(place, message, "give one algorithm per player, or `all: ...` for all");
+                return None;
+            }
+            (PlayersText::Each(ranges), _) => ranges.clone(),
+        };
+        let mut resolved: Vec<(String, Arc<dyn AnyAlgorithm>, Call)> = Vec::new();
+        for range in ranges {
+            resolved.push(self.algorithm(range)?);
+        }
+        let spec = spec?;
+        let count = spec.players.len();
+        let shared = matches!(players, PlayersText::All(_));
+        let mut out = Vec::new();
+        for player in 0..count {
+            let (name, algorithm, call) = &resolved[if shared { 0 } else { player }];
+            if let Err(invalid) = algorithm.check(spec, player) {
+                self.invalid(call, &format!("algorithm `{name}` for player {player}"), &invalid);
+                return None;
+            }
+            out.push((name.clone(), Arc::clone(algorithm)));
+        }
+        Some(out)
+    }
+
+    fn algorithm(&mut self, range: Range<usize>) -> Option<(String, Arc<dyn AnyAlgorithm>, Call)> {
+        let call = self.call(range, "an algorithm")?;
+        let name = self.file.text(&call.name).to_owned();
+        let kind = self.plugins.algorithm(self.app, &name);
+        let kind = self.found(kind, &call, "algorithm", &name)?;
+        let algorithm = self.configured(&call, &format!("algorithm `{name}`"), kind.sheet.fields, kind.parse)?;
+        Some((name, algorithm, call))
+    }
+
+    /// `name(...)` or a bare name.
+    fn call(&mut self, range: Range<usize>, what: &str) -> Option<Call> {
+        let call = Call::parse(self.file.source.inner(), range.clone()).filter(|call| !call.name.is_empty());
+        if call.is_none() {
+            let found = self.file.text(&range).to_owned();
+            self.wrong(
+                range,
+                format!("`{found}` is not {what}"),
+                "expected its name with its parameters in brackets, as `name(...)`",
+            );
+        }
+        call
+    }
+
+    fn found<T>(&mut self, kind: Result<T, Missing>, call: &Call, what: &str, name: &str) -> Option<T> {
+        match kind {
+            Ok(kind) => return Some(kind),
+            Err(Missing::Unknown(names)) => {
+                let mut help = suggest(name, &format!("{what}s are"), &names);
+                if !self.plugins.problems.is_empty() {
+                    help += "; some plugins could not be used, see above";
+                }
+                self.wrong(call.name.clone(), format!("there is no {what} `{name}`"), help);
+            }
+            Err(Missing::Broken(problem)) => {
+                let message = format!("the {what} `{name}` cannot be had: {} {}", problem.path.display(), problem.what);
+                self.wrong(call.name.clone(), message, problem.help);
+            }
+        }
+        None
+    }
+
+    /// Reads the parameters between the brackets.
+    fn configured<T>(
+        &mut self,
+        call: &Call,
+        owner: &str,
+        fields: &[Field],
+        parse: fn(&str) -> Result<T, ParamsError>,
+    ) -> Option<T> {
+        let file = self.file;
+        let known: Vec<_> = fields.iter().map(|field| field.name).collect();
+        let before = self.mistakes.len();
+        for (index, field) in call.fields.iter().enumerate() {
+            let name = file.text(&field.key);
+            if !known.contains(&name) {
+                self.wrong(
+                    field.key.clone(),
+                    format!("{owner} has no parameter `{name}`"),
+                    suggest(name, "it has", &known),
+                );
+            } else if call.fields[..index].iter().any(|before| file.text(&before.key) == name) {
+                self.wrong(field.key.clone(), format!("the parameter `{name}` is given twice"), "remove one of them");
+            }
+        }
+        for odd in &call.odd {
+            let help = format!("write `name: value`; {owner} has: {}", known.join(", "));
+            self.wrong(odd.clone(), format!("{owner} has named parameters only"), help);
+        }
+        if self.mistakes.len() > before {
+            return None;
+        }
+        let (text, base) = match &call.brackets {
+            Some(brackets) => (file.text(brackets), brackets.start),
+            None => ("()", call.name.end),
+        };
+        match parse(text) {
+            Ok(configured) => Some(configured),
+            Err(ParamsError::Invalid(invalid)) => {
+                self.invalid(call, owner, &invalid);
+                None
+            }
+            Err(ParamsError::Unreadable(error)) => {
+                let at = base
+                    + super::text::offset(&file.source.inner()[base..], error.span.start.line, error.span.start.col);
+                let field = call.fields.iter().find(|field| field.value.contains(&at) || field.value.end == at);
+                let what = match field {
+                    Some(field) => format!("{owner}: parameter `{}`", file.text(&field.key)),
+                    None => owner.to_owned(),
+                };
+                self.mistakes.push(explain(&file.source, base, &what, &error));
+                None
+            }
+        }
+    }
+
+    /// Parameters that can be read but make no sense: shown at the value, or at the name where it was left out.
+    fn invalid(&mut self, call: &Call, owner: &str, invalid: &Invalid) {
+        let file = self.file;
+        let field = invalid.field.and_then(|name| call.field(file.source.inner(), name));
+        let place = field.map_or(call.name.clone(), |field| field.value.clone());
+        let (found, help) = invalid.what.split_once("; ").unwrap_or((&invalid.what, "see `equiflow describe`"));
+        let message = match invalid.field {
+            Some(name) => format!("{owner}: parameter `{name}`: {found}"),
+            None => format!("{owner}: {found}"),
+        };
+        self.wrong(place, message, help);
+    }
+}

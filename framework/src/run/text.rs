@@ -1,0 +1,237 @@
+//! Where things stand in RON text: a scanner that finds the fields of `Name(a: 1, b: [..])` and the items of a list
+//! without giving them a meaning. It serves errors that point at a place, and `--set`.
+
+use std::ops::Range;
+
+/// `Name(field: value, ...)`, `(field: value, ...)` or a bare `Name`, as byte ranges of the whole text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The name; empty range when there is none.
+    pub name: Range<usize>,
+    /// The brackets with all that is between them; `None` for a bare name.
+    pub brackets: Option<Range<usize>>,
+    /// The fields in the order of the text.
+    pub fields: Vec<FieldText>,
+    /// Parts between the brackets that are not `name: value`.
+    pub odd: Vec<Range<usize>>,
+}
+
+/// A field of a [`Call`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldText {
+    /// Its name.
+    pub key: Range<usize>,
+    /// Its value, without the white space and comments around it.
+    pub value: Range<usize>,
+}
+
+impl Call {
+    /// Reads `text[range]`; `None` when it is something else, such as a number or a list.
+    pub fn parse(text: &str, range: Range<usize>) -> Option<Self> {
+        let range = trim(text, range);
+        let end = ident_end(text, range.start, range.end);
+        let name = range.start..end;
+        let rest = trim(text, end..range.end);
+        if rest.is_empty() {
+            return (!name.is_empty()).then_some(Self { name, brackets: None, fields: Vec::new(), odd: Vec::new() });
+        }
+        let inner = text[rest.clone()].strip_prefix('(').and_then(|inner| inner.strip_suffix(')'));
+        inner?;
+        let mut call = Self { name, brackets: Some(rest.clone()), fields: Vec::new(), odd: Vec::new() };
+        for part in split(text, rest.start + 1..rest.end - 1) {
+            let key_end = ident_end(text, part.start, part.end);
+            let after = trim(text, key_end..part.end);
+            if key_end > part.start && text[after.clone()].starts_with(':') {
+                let value = trim(text, after.start + 1..after.end);
+                call.fields.push(FieldText { key: part.start..key_end, value });
+            } else {
+                call.odd.push(part);
+            }
+        }
+        Some(call)
+    }
+
+    /// The field of that name.
+    pub fn field(&self, text: &str, name: &str) -> Option<&FieldText> {
+        self.fields.iter().find(|field| &text[field.key.clone()] == name)
+    }
+}
+
+/// The items of a list `[a, b]`; `None` when it is none.
+pub fn items(text: &str, range: Range<usize>) -> Option<Vec<Range<usize>>> {
+    let range = trim(text, range);
+    let is_list = text[range.clone()].starts_with('[') && text[range.clone()].ends_with(']');
+    is_list.then(|| split(text, range.start + 1..range.end - 1))
+}
+
+/// The range without white space and comments at its ends.
+pub fn trim(text: &str, range: Range<usize>) -> Range<usize> {
+    let mut start = range.start;
+    let mut end = start;
+    let mut first = true;
+    let mut at = range.start;
+    while at < range.end {
+        let next = skip(text, at).min(range.end);
+        if !is_blank(&text[at..next]) {
+            if first {
+                start = at;
+                first = false;
+            }
+            end = next;
+        }
+        at = next;
+    }
+    if first { range.end..range.end } else { start..end }
+}
+
+/// The parts between commas at the outermost level, trimmed; an empty last part is left out.
+fn split(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let (mut start, mut at, mut depth) = (range.start, range.start, 0usize);
+    while at < range.end {
+        let next = skip(text, at).min(range.end);
+        match &text[at..next] {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" => depth = depth.saturating_sub(1),
+            "," if depth == 0 => {
+                parts.push(trim(text, start..at));
+                start = next;
+            }
+            _ => {}
+        }
+        at = next;
+    }
+    let last = trim(text, start..range.end);
+    if !last.is_empty() {
+        parts.push(last);
+    }
+    parts
+}
+
+/// The end of the token that starts at `at`: a comment, a string, a run of white space, or one character.
+fn skip(text: &str, at: usize) -> usize {
+    let rest = &text[at..];
+    let Some(first) = rest.chars().next() else { return at };
+    let ends =
+        |pattern: &str, from: usize| rest[from..].find(pattern).map_or(text.len(), |i| at + from + i + pattern.len());
+    if rest.starts_with("//") {
+        return ends("\n", 2);
+    }
+    if rest.starts_with("/*") {
+        let (mut depth, mut i) = (1, 2);
+        while depth > 0 && i < rest.len() {
+            if rest[i..].starts_with("/*") {
+                depth += 1;
+                i += 2;
+            } else if rest[i..].starts_with("*/") {
+                depth -= 1;
+                i += 2;
+            } else {
+                i += rest[i..].chars().next().map_or(1, char::len_utf8);
+            }
+        }
+        return at + i;
+    }
+    if first == '"' {
+        let mut escaped = false;
+        for (i, c) in rest.char_indices().skip(1) {
+            match c {
+                '"' if !escaped => return at + i + 1,
+                '\\' => escaped = !escaped,
+                _ => escaped = false,
+            }
+        }
+        return text.len();
+    }
+    if first == 'r' {
+        let hashes = rest[1..].len() - rest[1..].trim_start_matches('#').len();
+        // An identifier that merely ends in `r` never comes here: identifiers are taken character by character only
+        // where none of them is followed by a quotation mark.
+        if rest[1 + hashes..].starts_with('"') {
+            return ends(&format!("\"{}", "#".repeat(hashes)), 2 + hashes);
+        }
+    }
+    if first.is_whitespace() {
+        let blank = rest.len() - rest.trim_start().len();
+        return at + blank;
+    }
+    at + first.len_utf8()
+}
+
+fn is_blank(token: &str) -> bool {
+    token.starts_with("//") || token.starts_with("/*") || token.chars().all(char::is_whitespace)
+}
+
+/// Where the identifier that starts at `start` ends; `start` when there is none.
+fn ident_end(text: &str, start: usize, end: usize) -> usize {
+    let rest = &text[start..end];
+    if !rest.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+        return start;
+    }
+    rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(end, |length| start + length)
+}
+
+/// Line and column of a place, both from 1.
+pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..at.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+    (line, column)
+}
+
+/// The place of a line and column, both from 1; the end of the text when it has no such place.
+pub fn offset(text: &str, line: usize, column: usize) -> usize {
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = &text[start.min(text.len())..];
+    start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(i, _)| i)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(text: &str) -> Vec<(&str, &str)> {
+        let call = Call::parse(text, 0..text.len()).unwrap();
+        assert!(call.odd.is_empty(), "{call:?}");
+        call.fields.iter().map(|field| (&text[field.key.clone()], &text[field.value.clone()])).collect()
+    }
+
+    #[test]
+    fn fields_are_found_whatever_stands_in_their_values() {
+        let text = "Run( // first, (comment\n name: \"a, \\\" b)\", /* [ */ list: [1, (2), 3], game: g(x: {'a': 1}),\n raw: r#\"x\", y\"#, ) // end";
+        let expected =
+            [("name", "\"a, \\\" b)\""), ("list", "[1, (2), 3]"), ("game", "g(x: {'a': 1})"), ("raw", "r#\"x\", y\"#")];
+        assert_eq!(fields(text), expected);
+        assert_eq!(fields("()"), []);
+        assert_eq!(fields(" maddpg "), []);
+        assert_eq!(fields("(a:(b:1),c:2)"), [("a", "(b:1)"), ("c", "2")]);
+    }
+
+    #[test]
+    fn other_things_are_no_calls() {
+        for text in ["3", "[1]", "\"text\"", "", "f(x) y"] {
+            assert_eq!(Call::parse(text, 0..text.len()), None, "{text}");
+        }
+        let call = Call::parse("f(1, a: 2)", 0..10).unwrap();
+        assert_eq!(call.odd, std::slice::from_ref(&(2..3)));
+    }
+
+    #[test]
+    fn items_of_lists() {
+        let text = "[ddpg(), // x\n Entry(all: a, label: \"b, c\"),]";
+        let parts: Vec<_> = items(text, 0..text.len()).unwrap().into_iter().map(|range| &text[range]).collect();
+        assert_eq!(parts, ["ddpg()", "Entry(all: a, label: \"b, c\")"]);
+        assert_eq!(items("(1)", 0..3), None);
+    }
+
+    #[test]
+    fn places_and_offsets_agree() {
+        let text = "ä\nbc\n";
+        for (at, _) in text.char_indices() {
+            let (line, column) = line_and_column(text, at);
+            assert_eq!(offset(text, line, column), at);
+        }
+        assert_eq!(line_and_column(text, 4), (2, 2));
+        assert_eq!(offset(text, 9, 1), text.len());
+    }
+}

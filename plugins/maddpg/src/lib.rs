@@ -1,0 +1,3 @@
+//! x
+pub use equiflow;
+pub use equiflow_neural;
