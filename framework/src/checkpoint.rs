@@ -48,6 +48,13 @@ impl std::fmt::Display for SnapshotError {
 impl std::error::Error for SnapshotError {}
 
 impl Snapshot {
+    /// All that `part` saves.
+    pub fn of(part: &impl Checkpoint) -> Self {
+        let mut snapshot = Self::default();
+        part.save(&mut snapshot);
+        snapshot
+    }
+
     /// Stores a small value as RON, which keeps every bit of a float.
     pub fn put<T: Serialize>(&mut self, name: &str, value: &T) {
         let text = ron::to_string(value).expect("values of checkpoints are plain data, which RON can always write");
@@ -92,6 +99,11 @@ impl Snapshot {
             return Err(SnapshotError(format!("`{name}` of the snapshot holds {}, expected f32", array.dtype)));
         }
         Ok(array.bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    }
+
+    /// Saves `part` behind `prefix` and a slash.
+    pub fn nest_of(&mut self, prefix: &str, part: &impl Checkpoint) {
+        self.nest(prefix, Self::of(part));
     }
 
     /// Takes over all of `inner`, its names behind `prefix` and a slash.

@@ -1,8 +1,9 @@
 //! Adam over one flat parameter tensor, with gradient clipping per seed.
 
-use crate::convert::{Saved, per_seed};
+use crate::convert::{per_seed, restore_tensor, save_tensor};
 use crate::threads::pin;
-use tch::{Kind, TchError, Tensor};
+use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
+use tch::Tensor;
 
 /// The settings of [`Adam`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,27 +87,18 @@ impl Adam {
         self.params.learning_rate = learning_rate;
     }
 
-    /// The state, as entries `adam.steps`, `adam.mean`, `adam.square` of a checkpoint.
-    pub fn save(&self) -> Vec<Saved> {
-        vec![
-            Saved::integer("adam.steps", self.steps),
-            Saved::tensor("adam.mean", &self.mean),
-            Saved::tensor("adam.square", &self.square),
-        ]
+}
+
+impl Checkpoint for Adam {
+    fn save(&self, to: &mut Snapshot) {
+        to.put("adam.steps", &self.steps);
+        save_tensor(to, "adam.mean", &self.mean);
+        save_tensor(to, "adam.square", &self.square);
     }
 
-    /// Takes the state from a checkpoint of an optimiser over the same shape and kind.
-    ///
-    /// # Errors
-    ///
-    /// If an entry is missing or has another shape or kind; the optimiser is unchanged then.
-    pub fn load(&mut self, saved: &[Saved]) -> Result<(), TchError> {
-        let (shape, kind) = (self.mean.size(), self.mean.kind());
-        let steps = Saved::find(saved, "adam.steps", &[], Kind::Int64)?.to_tensor()?;
-        let mean = Saved::find(saved, "adam.mean", &shape, kind)?.to_tensor()?;
-        let square = Saved::find(saved, "adam.square", &shape, kind)?.to_tensor()?;
-        self.steps = steps.int64_value(&[]);
-        (self.mean, self.square) = (mean, square);
-        Ok(())
+    fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
+        self.steps = from.get("adam.steps")?;
+        restore_tensor(from, "adam.mean", &mut self.mean)?;
+        restore_tensor(from, "adam.square", &mut self.square)
     }
 }

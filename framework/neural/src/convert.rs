@@ -1,7 +1,8 @@
-//! Slices to tensors and back, and the entries of a checkpoint.
+//! Slices to tensors and back, tensors to snapshots and back.
 
 use crate::threads::pin;
-use tch::{Kind, TchError, Tensor};
+use equiflow::checkpoint::{Array, Snapshot, SnapshotError};
+use tch::{Kind, Tensor};
 
 /// A tensor of the given shape with a copy of `data`, row-major.
 ///
@@ -31,68 +32,48 @@ pub(crate) fn per_seed(tensor: &Tensor) -> Vec<f64> {
     values
 }
 
-/// One entry of a checkpoint: a tensor or a scalar, bit for bit.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Saved {
-    /// Name, unique within the type that saved it.
-    pub name: &'static str,
-    /// Shape; empty for a scalar.
-    pub shape: Vec<i64>,
-    /// Element type.
-    pub kind: Kind,
-    /// The elements, row-major, little-endian.
-    pub bytes: Vec<u8>,
+/// The first `size` of the `batch` rows that every seed has in `values` `[S, batch, W]`, as a tensor `[S, size, W]` of
+/// [`Kind::Float`]; the width follows from the length.
+pub fn rows(values: &[f32], seeds: i64, batch: usize, size: usize) -> Tensor {
+    tensor(values, &[seeds, batch as i64, -1], Kind::Float).narrow(1, 0, size as i64)
 }
 
-// The bytes are copied as they lie in memory.
+// The bytes of arrays are copied as they lie in memory.
 const _: () = assert!(cfg!(target_endian = "little"), "checkpoints are little-endian");
 
-impl Saved {
-    /// Copies a tensor.
-    pub fn tensor(name: &'static str, tensor: &Tensor) -> Self {
-        pin();
-        let kind = tensor.kind();
-        let mut bytes = vec![0; tensor.numel() * kind.elt_size_in_bytes()];
-        tensor.detach().copy_data_u8(&mut bytes, tensor.numel());
-        Saved { name, shape: tensor.size(), kind, bytes }
-    }
+/// Puts a tensor into a snapshot, bit for bit.
+pub(crate) fn save_tensor(to: &mut Snapshot, name: &str, tensor: &Tensor) {
+    pin();
+    let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
+    tensor.detach().copy_data_u8(&mut bytes, tensor.numel());
+    let shape = tensor.size().into_iter().map(|size| size as usize).collect();
+    to.put_array(name, Array { dtype: dtype(tensor.kind()), shape, bytes });
+}
 
-    /// Copies a slice of `f32`.
-    pub fn floats(name: &'static str, values: &[f32], shape: &[i64]) -> Self {
-        let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
-        Saved { name, shape: shape.to_vec(), kind: Kind::Float, bytes }
+/// Copies what [`save_tensor`] stored into `tensor`, whose shape and kind have to be the same.
+pub(crate) fn restore_tensor(from: &Snapshot, name: &str, tensor: &mut Tensor) -> Result<(), SnapshotError> {
+    pin();
+    let array = from.get_array(name)?;
+    let shape: Vec<_> = array.shape.iter().map(|&size| size as i64).collect();
+    if shape != tensor.size() || array.dtype != dtype(tensor.kind()) {
+        return Err(SnapshotError(format!(
+            "`{name}` of the snapshot holds {} {shape:?}, expected {} {:?}",
+            array.dtype,
+            dtype(tensor.kind()),
+            tensor.size()
+        )));
     }
+    let stored = Tensor::f_from_data_size(&array.bytes, &shape, tensor.kind());
+    let _guard = tch::no_grad_guard();
+    let copied = stored.and_then(|stored| tensor.f_copy_(&stored));
+    copied.map_err(|error| SnapshotError(format!("`{name}` of the snapshot cannot be read: {error}")))
+}
 
-    /// Copies an integer.
-    pub fn integer(name: &'static str, value: i64) -> Self {
-        Saved { name, shape: vec![], kind: Kind::Int64, bytes: value.to_le_bytes().to_vec() }
-    }
-
-    /// The entry of that name, provided that its shape and kind are as expected.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such entry, or if its shape, kind or length differ; the text names what was found.
-    pub fn find<'a>(saved: &'a [Saved], name: &str, shape: &[i64], kind: Kind) -> Result<&'a Saved, TchError> {
-        let Some(entry) = saved.iter().find(|entry| entry.name == name) else {
-            return Err(TchError::FileFormat(format!("the checkpoint has no entry {name:?}")));
-        };
-        let length = shape.iter().product::<i64>() as usize * kind.elt_size_in_bytes();
-        if entry.shape != shape || entry.kind != kind || entry.bytes.len() != length {
-            return Err(TchError::FileFormat(format!(
-                "entry {name:?} of the checkpoint: expected {kind:?} {shape:?}, found {:?} {:?} of {} bytes",
-                entry.kind,
-                entry.shape,
-                entry.bytes.len()
-            )));
-        }
-        Ok(entry)
-    }
-
-    /// The entry as a tensor.
-    pub fn to_tensor(&self) -> Result<Tensor, TchError> {
-        pin();
-        Tensor::f_from_data_size(&self.bytes, &self.shape, self.kind)
+fn dtype(kind: Kind) -> String {
+    match kind {
+        Kind::Float => "f32".to_owned(),
+        Kind::Double => "f64".to_owned(),
+        other => format!("{other:?}").to_lowercase(),
     }
 }
 
@@ -110,18 +91,22 @@ mod tests {
             assert_eq!(back.map(f32::to_bits), data.map(f32::to_bits));
             write_into(&there.transpose(0, 1), &mut back);
             assert_eq!(back, [data[0], data[3], data[1], data[4], data[2], data[5]]);
-            let saved = Saved::tensor("x", &there);
-            assert!(saved.to_tensor().unwrap().equal(&there));
+            let mut snapshot = Snapshot::default();
+            save_tensor(&mut snapshot, "x", &there);
+            let mut restored = there.zeros_like();
+            restore_tensor(&snapshot, "x", &mut restored).unwrap();
+            assert!(restored.equal(&there));
         }
     }
 
     #[test]
     fn a_missing_or_different_entry_is_an_error_that_says_what_was_found() {
-        let saved = [Saved::integer("steps", 7)];
-        assert!(Saved::find(&saved, "steps", &[], Kind::Int64).is_ok());
-        let text = Saved::find(&saved, "mean", &[], Kind::Int64).unwrap_err().to_string();
-        assert!(text.contains("no entry \"mean\""), "{text}");
-        let text = Saved::find(&saved, "steps", &[2], Kind::Float).unwrap_err().to_string();
-        assert!(text.contains("expected Float [2], found Int64 []"), "{text}");
+        let mut snapshot = Snapshot::default();
+        save_tensor(&mut snapshot, "mean", &tensor(&[1.0, 2.0], &[2], Kind::Float));
+        let mut place = tensor(&[0.0; 2], &[1, 2], Kind::Double);
+        let text = restore_tensor(&snapshot, "square", &mut place).unwrap_err().to_string();
+        assert_eq!(text, "the snapshot has no `square`; it holds: mean");
+        let text = restore_tensor(&snapshot, "mean", &mut place).unwrap_err().to_string();
+        assert_eq!(text, "`mean` of the snapshot holds f32 [2], expected f64 [1, 2]");
     }
 }

@@ -1,10 +1,10 @@
 //! A cell that makes a tensor usable inside an ECS component.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Holds a value that can be sent to another thread but not shared between threads, such as a [`Tensor`](crate::Tensor),
-/// and hands it out through `&mut` only. That makes the cell `Sync`, as a component has to be, at no cost: the lock
-/// inside is never taken.
+/// which makes it `Sync`, as a component has to be. Through `&mut`, the way of every system, it costs nothing; only saving
+/// a checkpoint, which has `&`, takes the lock.
 ///
 /// ```
 /// fn component<T: Send + Sync>(_: &T) {}
@@ -24,8 +24,13 @@ impl<T> Exclusive<T> {
 
     /// The value.
     pub fn get(&mut self) -> &mut T {
-        // Never locked, hence never poisoned.
+        // A lane whose system panicked is given up, so a poisoned value is not used again.
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The value, locked.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Unwraps the value.

@@ -6,12 +6,13 @@
 use crate::action_box::ActionBox;
 use crate::adam::{Adam, AdamParams};
 use crate::backward::Tape;
-use crate::convert::{Saved, per_seed};
+use crate::convert::per_seed;
 use crate::losses::policy_loss;
 use crate::mlp::{Layers, Mlp};
 use crate::threads::pin;
 use std::ops::Range;
-use tch::{TchError, Tensor};
+use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
+use tch::Tensor;
 
 /// What one gradient step found, for each seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,21 +111,17 @@ impl Learner {
         Step { loss: per_seed(loss), gradient_norm }
     }
 
-    /// Network and optimiser, as entries of a checkpoint.
-    pub fn save(&self) -> Vec<Saved> {
-        let mut saved = self.net.save();
-        saved.extend(self.adam.save());
-        saved
+}
+
+impl Checkpoint for Learner {
+    fn save(&self, to: &mut Snapshot) {
+        self.net.save(to);
+        self.adam.save(to);
     }
 
-    /// Takes network and optimiser from a checkpoint of a learner of the same sizes, seeds and kind.
-    ///
-    /// # Errors
-    ///
-    /// If an entry is missing or has another shape or kind; what of the learner was read before that has changed.
-    pub fn load(&mut self, saved: &[Saved]) -> Result<(), TchError> {
-        self.net.load(saved)?;
-        self.adam.load(saved)
+    fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
+        self.net.restore(from)?;
+        self.adam.restore(from)
     }
 }
 

@@ -14,8 +14,10 @@
 //! * [`losses`]: the TD target, the critic's and the deterministic actor's loss.
 //! * [`action_box`]: from a network's output to an action within bounds.
 //! * [`noise`]: exploration around a deterministic policy, in plain `f32`.
-//! * [`convert`]: slices to tensors and back; the entries of a checkpoint.
+//! * [`actor`]: the two together with a network and its target: the deterministic policy of DDPG and its kin.
+//! * [`convert`]: slices to tensors and back, tensors to snapshots and back.
 //! * [`exclusive`], [`threads`]: tensors inside components; one libtorch thread per lane.
+//! * [`testing`]: fixtures of PyTorch's numbers.
 //!
 //! # Determinism
 //!
@@ -50,19 +52,24 @@ pub mod action_box;
 
 pub mod noise;
 
+pub mod actor;
+
 pub mod convert;
 
 pub mod exclusive;
 
 pub mod threads;
 
+pub mod testing;
+
 pub use action_box::ActionBox;
+pub use actor::{Actor, ActorParams, check_box, check_positive, check_range};
 pub use adam::{Adam, AdamParams};
-pub use convert::{Saved, tensor, write_into};
+pub use convert::{rows, tensor, write_into};
 pub use exclusive::Exclusive;
 pub use learner::{Learner, Step};
 pub use losses::{mse, policy_loss, td_target};
 pub use mlp::{LastLayer, Mlp};
 pub use noise::{Explorer, Noise};
-pub use tch::{Kind, TchError, Tensor};
+pub use tch::{Kind, Tensor};
 pub use threads::pin;

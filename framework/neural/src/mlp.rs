@@ -5,11 +5,12 @@
 //! of it, and the backward pass joins their gradients again.
 
 use crate::backward::Tape;
-use crate::convert::Saved;
+use crate::convert::{restore_tensor, save_tensor};
 use crate::threads::pin;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
-use tch::{Kind, TchError, Tensor};
+use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
+use tch::{Kind, Tensor};
 
 /// How the last layer of a network starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -82,6 +83,12 @@ impl Mlp {
         let mut net = Mlp { sizes: sizes.to_vec(), pieces, parameters, views: vec![] };
         net.views = net.views_of(&net.parameters);
         net
+    }
+
+    /// A critic of the usual make: `input` numbers in, one value out, as PyTorch would start it, in [`Kind::Float`].
+    pub fn critic<R: Rng>(input: usize, hidden: &[usize], streams: &mut [R]) -> Self {
+        let sizes: Vec<_> = [&[input], hidden, &[1]].concat();
+        Mlp::new(&sizes, LastLayer::Same, Kind::Float, streams)
     }
 
     /// A copy, such as the target network of an online network. It never asks for gradients.
@@ -175,20 +182,15 @@ impl Mlp {
         let _ = self.parameters.lerp_(&online.parameters, tau);
     }
 
-    /// The parameters, as entry `parameters` of a checkpoint.
-    pub fn save(&self) -> Vec<Saved> {
-        vec![Saved::tensor("parameters", &self.parameters)]
+}
+
+impl Checkpoint for Mlp {
+    fn save(&self, to: &mut Snapshot) {
+        save_tensor(to, "parameters", &self.parameters);
     }
 
-    /// Takes the parameters from a checkpoint of a network of the same sizes, seeds and kind.
-    ///
-    /// # Errors
-    ///
-    /// If the entry is missing or has another shape or kind; the network is unchanged then.
-    pub fn load(&mut self, saved: &[Saved]) -> Result<(), TchError> {
-        let entry = Saved::find(saved, "parameters", &self.parameters.size(), self.kind())?.to_tensor()?;
-        let _guard = tch::no_grad_guard();
-        self.parameters.f_copy_(&entry)
+    fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
+        restore_tensor(from, "parameters", &mut self.parameters)
     }
 }
 
@@ -230,10 +232,10 @@ mod tests {
     fn a_checkpoint_restores_every_bit() {
         let net = Mlp::new(&[3, 8, 2], LastLayer::Same, Kind::Float, &mut streams(&[1, 2]));
         let mut other = Mlp::new(&[3, 8, 2], LastLayer::Same, Kind::Float, &mut streams(&[3, 4]));
-        other.load(&net.save()).unwrap();
-        assert_eq!(other.save(), net.save());
+        other.restore(&Snapshot::of(&net)).unwrap();
+        assert_eq!(Snapshot::of(&other), Snapshot::of(&net));
         let mut wider = Mlp::new(&[3, 9, 2], LastLayer::Same, Kind::Float, &mut streams(&[3, 4]));
-        assert!(wider.load(&net.save()).is_err());
+        assert!(wider.restore(&Snapshot::of(&net)).is_err());
     }
 
     #[test]

@@ -2,27 +2,25 @@
 //!
 //! Plain `f32`, no tensors. Every seed draws from its own stream.
 
-use crate::convert::Saved;
+use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
-use tch::{Kind, TchError};
 
 /// The kind of noise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Noise {
-    /// The Ornstein-Uhlenbeck process around 0, `x <- x - theta x dt + sigma sqrt(dt) N(0, 1)`, in units of the action
-    /// box's half range, so that the same numbers suit every game.
+    /// The Ornstein-Uhlenbeck process around 0, `x <- x - theta x dt + sigma sqrt(dt) N(0, 1)`, in units of the action.
     ///
     /// Lillicrap et al. 2016, section 7: theta 0.15, sigma 0.2 (the paper gives no dt; implementations take 1e-2 or 1).
-    /// rllab and the code of ROMMEO and PR2, which the published results on the differential game come from: theta 0.15,
-    /// sigma 0.3, dt 1, on actions normalised to [-1, 1]. The latter are the defaults.
+    /// rllab and its descendants, which the published results on the differential game come from: theta 0.15, sigma 0.3,
+    /// dt 1, added to the action as it is. The latter are the defaults.
     OrnsteinUhlenbeck {
         /// Pull towards 0, per unit of time.
         #[serde(default = "theta")]
         theta: f32,
-        /// Strength of the noise, in half ranges per square root of time.
+        /// Strength of the noise, in units of the action per square root of time.
         #[serde(default = "sigma")]
         sigma: f32,
         /// Time of one step.
@@ -89,7 +87,7 @@ impl Explorer {
             *x += match self.noise {
                 Noise::OrnsteinUhlenbeck { theta, sigma, dt } => {
                     *state += sigma * dt.sqrt() * normal - theta * dt * *state;
-                    0.5 * (high - low) * *state
+                    *state
                 }
                 Noise::Gaussian { sigma } => sigma * normal,
             };
@@ -102,28 +100,21 @@ impl Explorer {
         let dims = self.low.len();
         self.state[seed * dims..][..dims].fill(0.0);
     }
+}
 
-    /// The processes, as entry `noise` of a checkpoint.
-    pub fn save(&self) -> Vec<Saved> {
-        vec![Saved::floats("noise", &self.state, &self.shape())]
+impl Checkpoint for Explorer {
+    fn save(&self, to: &mut Snapshot) {
+        to.put_f32("noise", &[self.state.len()], &self.state);
     }
 
-    /// Takes the processes from a checkpoint of a lane of the same shape.
-    ///
-    /// # Errors
-    ///
-    /// If the entry is missing or has another shape; the noise is unchanged then.
-    pub fn load(&mut self, saved: &[Saved]) -> Result<(), TchError> {
-        let entry = Saved::find(saved, "noise", &self.shape(), Kind::Float)?;
-        for (state, bytes) in self.state.iter_mut().zip(entry.bytes.as_chunks::<4>().0) {
-            *state = f32::from_le_bytes(*bytes);
+    fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
+        let state = from.get_f32("noise")?;
+        if state.len() != self.state.len() {
+            let (found, expected) = (state.len(), self.state.len());
+            return Err(SnapshotError(format!("`noise` of the snapshot holds {found} numbers, expected {expected}")));
         }
+        self.state = state;
         Ok(())
-    }
-
-    fn shape(&self) -> [i64; 2] {
-        let dims = self.low.len();
-        [(self.state.len() / dims) as i64, dims as i64]
     }
 }
 
@@ -159,7 +150,7 @@ mod tests {
         // x' = (1 - theta dt) x + sigma sqrt(dt) N: an autoregression with these moments.
         let (theta, sigma, dt) = (0.15f32, 0.02f32, 0.5f32);
         let keep = 1.0 - theta * dt;
-        let expected = 1000.0f32.powi(2) * sigma * sigma * dt / (1.0 - keep * keep);
+        let expected = sigma * sigma * dt / (1.0 - keep * keep);
         let (variance, correlation) = statistics(Noise::OrnsteinUhlenbeck { theta, sigma, dt });
         assert!((variance / expected - 1.0).abs() < 0.1, "{variance} {expected}");
         assert!((correlation - keep).abs() < 0.01, "{correlation} {keep}");
@@ -185,7 +176,7 @@ mod tests {
         let mut streams = [stream(1), stream(2)];
         explorer.perturb(&mut streams, &mut [0.0; 2]);
         let mut copy = Explorer::new(Noise::default(), &[-1.0], &[1.0], 2);
-        copy.load(&explorer.save()).unwrap();
+        copy.restore(&Snapshot::of(&explorer)).unwrap();
         assert_eq!(copy.state, explorer.state);
         assert!(explorer.state.iter().all(|&x| x != 0.0));
         explorer.reset(1);

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be read fails the test")]
 
-use equiflow_neural::{ActionBox, AdamParams, Kind, LastLayer, Learner, Mlp, Saved, Tensor, tensor};
+use equiflow::checkpoint::Snapshot;
+use equiflow_neural::{ActionBox, AdamParams, Kind, LastLayer, Learner, Mlp, Tensor, tensor};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -21,7 +22,7 @@ fn batch(seeds: &[u64], dim: usize) -> Tensor {
 }
 
 /// A few steps of a critic and an actor for the given seeds; what is left of them.
-fn learn(seeds: &[u64]) -> [Vec<Saved>; 2] {
+fn learn(seeds: &[u64]) -> [Learner; 2] {
     let bounds = ActionBox::new(&[-1.0], &[1.0], Kind::Float);
     let params = AdamParams::new(1e-2).clip(Some(0.5));
     let net = |sizes: &[usize]| Mlp::new(sizes, LastLayer::Same, Kind::Float, &mut streams(seeds));
@@ -32,22 +33,23 @@ fn learn(seeds: &[u64]) -> [Vec<Saved>; 2] {
         assert_eq!(critic.regress(&input, &y).failed().count(), 0);
         assert_eq!(actor.ascend(&bounds, &observation, &critic.net, &input, 2..3).failed().count(), 0);
     }
-    [actor.save(), critic.save()]
+    [actor, critic]
 }
 
 #[test]
 fn every_run_and_every_thread_gives_the_same_bits() {
-    let here = learn(&[1, 2]);
-    assert_eq!(learn(&[1, 2]), here);
-    let threads: Vec<_> = (0..3).map(|_| std::thread::spawn(|| learn(&[1, 2]))).collect();
+    let learned = || learn(&[1, 2]).map(|learner| Snapshot::of(&learner));
+    let here = learned();
+    assert_eq!(learned(), here);
+    let threads: Vec<_> = (0..3).map(|_| std::thread::spawn(learned)).collect();
     for thread in threads {
         assert_eq!(thread.join().unwrap(), here);
     }
 }
 
 /// The parameters of the seed at one place in the lane, of actor and critic.
-fn parameters(saved: &[Vec<Saved>; 2], place: i64) -> [Tensor; 2] {
-    [0, 1].map(|i| saved[i][0].to_tensor().unwrap().narrow(0, place, 1))
+fn parameters(learners: &[Learner; 2], place: i64) -> [Tensor; 2] {
+    learners.each_ref().map(|learner| learner.net.parameters().detach().narrow(0, place, 1))
 }
 
 #[test]
@@ -88,8 +90,8 @@ fn a_step_leaves_other_networks_without_gradient() {
     let net = |sizes: &[usize]| Mlp::new(sizes, LastLayer::Same, Kind::Float, &mut streams(&[1]));
     let mut actor = Learner::new(net(&[2, 8, 1]), AdamParams::new(1e-2));
     let critic = Learner::new(net(&[3, 8, 1]), AdamParams::new(1e-2));
-    let before = critic.save();
+    let before = Snapshot::of(&critic);
     actor.ascend(&bounds, &batch(&[1], 2), &critic.net, &batch(&[2], 3), 2..3);
     assert!(!critic.net.parameters().grad().defined());
-    assert_eq!(critic.save(), before);
+    assert_eq!(Snapshot::of(&critic), before);
 }

@@ -1,3 +1,202 @@
-//! x
-pub use equiflow;
-pub use equiflow_neural;
+//! DDPG: deep deterministic policy gradient, every player on its own.
+//!
+//! Lillicrap et al. 2016, "Continuous control with deep reinforcement learning", Algorithm 1. Each player has a critic
+//! Q(o, a) of its own observation and action and a deterministic actor mu(o); the other players are part of the
+//! environment.
+//!
+//! Deviations from the paper: the first `warmup` steps play uniformly at random and learn nothing; no batch
+//! normalisation, no weight decay; actions enter the critic with the observation, not at its second layer. The defaults
+//! are those of the published results on differential games (the programs of Wen et al. 2019 and Tian et al. 2019), not
+//! those of the paper's own benchmarks (hidden 400-300, step sizes 1e-4 and 1e-3, soft updates of 0.001, batch 64,
+//! noise sigma 0.2), which a run file can set.
+
+use equiflow::prelude::*;
+use equiflow_neural::{
+    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Step, Tensor, check_box, check_positive,
+    check_range, rows, td_target,
+};
+
+params! {
+    /// DDPG (Lillicrap et al. 2016): a deterministic actor and a critic per player, each player for itself.
+    pub struct DdpgParams {
+        /// Width of each hidden layer, for actor and critic; ReLU between them.
+        hidden: Vec<usize> = vec![100, 100],
+        /// Adam's step size for the actor.
+        actor_learning_rate: f64 = 1e-2,
+        /// Adam's step size for the critic.
+        critic_learning_rate: f64 = 1e-2,
+        /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
+        max_grad_norm: Option<f64> = None,
+        /// Discount of the next step's value.
+        discount: f64 = 0.95,
+        /// Share of the way that the target networks go towards the networks per update.
+        target_rate: f64 = 0.01,
+        /// Transitions that an update learns from.
+        batch: usize = 512,
+        /// Transitions that are remembered, per seed.
+        buffer: usize = 1_000_000,
+        /// Environment steps of uniformly random play before anything is learned.
+        warmup: u64 = 1_000,
+        /// Environment steps between two updates.
+        learn_every: u64 = 1,
+        /// Exploration after the warm-up: `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`,
+        /// sigma in units of the action.
+        noise: Noise = Noise::default(),
+        /// Whether the policy starts at the centre of its box (last layer zero) or where random weights put it.
+        start_at_centre: bool = false,
+    }
+}
+
+/// A player who learns by DDPG, in all seeds of a lane.
+#[derive(Component, Debug)]
+pub struct Ddpg {
+    params: DdpgParams,
+    player: usize,
+    networks: Exclusive<Networks>,
+    /// The last update's, per seed.
+    losses: Vec<(f64, f64)>,
+}
+
+#[derive(Debug)]
+struct Networks {
+    actor: Actor,
+    critic: Learner,
+    critic_target: Mlp,
+}
+
+/// What an update learns from: `[S, B, width]`, rewards and ends `[S, B]`.
+struct Transitions {
+    observation: Tensor,
+    action: Tensor,
+    reward: Tensor,
+    terminated: Tensor,
+    next_observation: Tensor,
+}
+
+impl Networks {
+    /// One update of Algorithm 1: critic, actor, targets.
+    fn update(&mut self, batch: &Transitions, discount: f64, target_rate: f64) -> (Step, Step) {
+        let Self { actor, critic, critic_target } = self;
+        // y = r + gamma Q'(o', mu'(o'))
+        let next_action = actor.bounds.act(&actor.target, &batch.next_observation);
+        let q_next = critic_target.predict(&Tensor::cat(&[&batch.next_observation, &next_action], 2));
+        let y = td_target(&batch.reward, &batch.terminated, discount, &q_next);
+        // Critic: down the mean of (Q(o, a) - y)^2.
+        let input = Tensor::cat(&[&batch.observation, &batch.action], 2);
+        let critic_step = critic.regress(&input, &y);
+        // Actor: up the mean of Q(o, mu(o)).
+        let (seen, width) = (batch.observation.size()[2], input.size()[2]);
+        let actor_step = actor.online.ascend(&actor.bounds, &batch.observation, &critic.net, &input, seen..width);
+        // Targets: theta' <- tau theta + (1 - tau) theta'.
+        critic_target.soft_update(&critic.net, target_rate);
+        actor.target.soft_update(&actor.online.net, target_rate);
+        (critic_step, actor_step)
+    }
+}
+
+impl Algorithm for Ddpg {
+    type Params = DdpgParams;
+
+    fn check(params: &DdpgParams, game: &GameSpec, player: usize) -> Result<(), Invalid> {
+        check_box(game, player)?;
+        check_range("hidden", format!("{:?}", params.hidden), !params.hidden.contains(&0), "widths of at least 1")?;
+        check_positive("actor_learning_rate", params.actor_learning_rate)?;
+        check_positive("critic_learning_rate", params.critic_learning_rate)?;
+        check_positive("max_grad_norm", params.max_grad_norm.unwrap_or(1.0))?;
+        check_range("discount", params.discount, (0.0..=1.0).contains(&params.discount), "0 to 1")?;
+        check_range("target_rate", params.target_rate, (0.0..=1.0).contains(&params.target_rate), "0 to 1")?;
+        check_range("batch", params.batch, params.batch > 0, "at least 1")?;
+        check_range("buffer", params.buffer, params.buffer > 0, "at least 1")?;
+        check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")
+    }
+
+    fn new(params: &DdpgParams, seat: &Seat) -> Self {
+        let adam = |rate| AdamParams::new(rate).clip(params.max_grad_norm);
+        let actor = Actor::new(
+            seat,
+            &ActorParams {
+                hidden: &params.hidden,
+                last: if params.start_at_centre { LastLayer::Zeros } else { LastLayer::Same },
+                adam: adam(params.actor_learning_rate),
+                noise: params.noise,
+                warmup: params.warmup,
+            },
+        );
+        let input = seat.observation().width() + seat.action().width();
+        let critic = Mlp::critic(input, &params.hidden, &mut seat.streams("critic weights"));
+        let critic_target = critic.twin();
+        let critic = Learner::new(critic, adam(params.critic_learning_rate));
+        let networks = Exclusive::new(Networks { actor, critic, critic_target });
+        Self { params: params.clone(), player: seat.player, networks, losses: Vec::new() }
+    }
+
+    fn memory(params: &DdpgParams) -> Option<Memory> {
+        Some(Memory { capacity: params.buffer, reads_others: false })
+    }
+
+    fn act(&mut self, turn: &Turn, action: &mut [f32]) {
+        self.networks.get().actor.explore(turn, action);
+    }
+
+    fn mean_action(&mut self, observation: &[f32], action: &mut [f32]) {
+        self.networks.get().actor.mean_action(observation, action);
+    }
+
+    fn target_action(&mut self, observation: &[f32], action: &mut [f32]) {
+        self.networks.get().actor.target_action(observation, action);
+    }
+
+    fn batch_at(&self, step: u64) -> usize {
+        let due = step > self.params.warmup && step.is_multiple_of(self.params.learn_every);
+        if due { self.params.batch } else { 0 }
+    }
+
+    fn learn(&mut self, lesson: &Lesson) -> Result<(), Fault> {
+        let networks = self.networks.get();
+        let (seeds, own) = (networks.critic.net.seeds(), &lesson.batch.players[self.player]);
+        let take = |values: &[f32]| rows(values, seeds, lesson.batch.size, self.params.batch);
+        let batch = Transitions {
+            observation: take(&own.observation),
+            action: take(&own.action),
+            reward: take(&own.reward).squeeze_dim(2),
+            terminated: take(&lesson.batch.terminated).squeeze_dim(2),
+            next_observation: take(&own.next_observation),
+        };
+        let (critic, actor) = networks.update(&batch, self.params.discount, self.params.target_rate);
+        self.losses = critic.loss.into_iter().zip(actor.loss).collect();
+        Ok(())
+    }
+
+    fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {
+        for (seed, (critic, actor)) in self.losses.iter().enumerate() {
+            put("critic_loss", seed, *critic);
+            put("actor_loss", seed, *actor);
+        }
+    }
+}
+
+impl Checkpoint for Ddpg {
+    fn save(&self, to: &mut Snapshot) {
+        let networks = self.networks.lock();
+        to.nest_of("actor", &networks.actor);
+        to.nest_of("critic", &networks.critic);
+        to.nest_of("critic target", &networks.critic_target);
+        to.put("losses", &self.losses);
+    }
+
+    fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
+        let networks = self.networks.get();
+        networks.actor.restore(&from.nested("actor"))?;
+        networks.critic.restore(&from.nested("critic"))?;
+        networks.critic_target.restore(&from.nested("critic target"))?;
+        self.losses = from.get("losses")?;
+        Ok(())
+    }
+}
+
+equiflow::export_plugin! {
+    algorithms { ddpg: Ddpg }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,214 @@
-//! x
-pub use equiflow;
-pub use equiflow_neural;
+//! MADDPG: deterministic actors with centralised critics.
+//!
+//! Lowe et al. 2017, "Multi-agent actor-critic for mixed cooperative-competitive environments", section 4.1. Each player
+//! has a deterministic actor mu_i(o_i) of its own observation and a critic Q_i(o_1..o_N, a_1..a_N) of everything, used in
+//! training only. Every player's losses use the networks from before the step: players learn at the same time.
+//!
+//! The others' next actions come from their target policies, whatever algorithm they learn with. Not done: inferring
+//! the others' policies (section 4.2) and policy ensembles (section 4.3).
+//!
+//! Deviations from the paper: the first `warmup` steps play uniformly at random and learn nothing. The defaults are
+//! those of the published results on differential games (the programs of Wen et al. 2019 and Tian et al. 2019); the
+//! authors' own program on particle worlds has hidden 64-64, batch 1024, an update every 100 steps and a gradient norm
+//! of at most 0.5, which a run file can set.
+
+use equiflow::prelude::*;
+use equiflow_neural::{
+    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Step, Tensor, check_box, check_positive,
+    check_range, rows, td_target,
+};
+
+params! {
+    /// MADDPG (Lowe et al. 2017): a deterministic actor per player, whose critic sees all observations and actions.
+    pub struct MaddpgParams {
+        /// Width of each hidden layer, for actor and critic; ReLU between them.
+        hidden: Vec<usize> = vec![100, 100],
+        /// Adam's step size for the actor.
+        actor_learning_rate: f64 = 1e-2,
+        /// Adam's step size for the critic.
+        critic_learning_rate: f64 = 1e-2,
+        /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
+        max_grad_norm: Option<f64> = None,
+        /// Discount of the next step's value.
+        discount: f64 = 0.95,
+        /// Share of the way that the target networks go towards the networks per update.
+        target_rate: f64 = 0.01,
+        /// Transitions that an update learns from.
+        batch: usize = 512,
+        /// Transitions that are remembered, per seed.
+        buffer: usize = 1_000_000,
+        /// Environment steps of uniformly random play before anything is learned.
+        warmup: u64 = 1_000,
+        /// Environment steps between two updates.
+        learn_every: u64 = 1,
+        /// Exploration after the warm-up: `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`,
+        /// sigma in units of the action.
+        noise: Noise = Noise::default(),
+        /// Whether the policy starts at the centre of its box (last layer zero) or where random weights put it.
+        start_at_centre: bool = false,
+    }
+}
+
+/// A player who learns by MADDPG, in all seeds of a lane.
+#[derive(Component, Debug)]
+pub struct Maddpg {
+    params: MaddpgParams,
+    networks: Exclusive<Networks>,
+    /// The last update's, per seed.
+    losses: Vec<(f64, f64)>,
+}
+
+#[derive(Debug)]
+struct Networks {
+    player: usize,
+    actor: Actor,
+    critic: Learner,
+    critic_target: Mlp,
+}
+
+/// What an update learns from. Per player `[S, B, width]`, rewards and ends `[S, B]`.
+struct Transitions {
+    observations: Vec<Tensor>,
+    actions: Vec<Tensor>,
+    reward: Tensor,
+    terminated: Tensor,
+    next_observations: Vec<Tensor>,
+    /// What the players' target policies do at the next observations.
+    next_actions: Vec<Tensor>,
+}
+
+impl Networks {
+    /// One update of the algorithm in the paper's appendix: critic, actor, targets.
+    fn update(&mut self, batch: &Transitions, discount: f64, target_rate: f64) -> (Step, Step) {
+        let Self { player, actor, critic, critic_target } = self;
+        // Eq. 6: y = r_i + gamma Q'_i(o', mu'_1(o'_1) .. mu'_N(o'_N))
+        let q_next = critic_target.predict(&joint(&batch.next_observations, &batch.next_actions));
+        let y = td_target(&batch.reward, &batch.terminated, discount, &q_next);
+        // Critic: down the mean of (Q_i(o, a) - y)^2.
+        let input = joint(&batch.observations, &batch.actions);
+        let critic_step = critic.regress(&input, &y);
+        // Actor, Eq. 5: up the mean of Q_i(o, a) with a_i = mu_i(o_i), the others' actions as they were played.
+        let width = |tensors: &[Tensor]| tensors.iter().map(|x| x.size()[2]).sum::<i64>();
+        let start = width(&batch.observations) + width(&batch.actions[..*player]);
+        let own = start..start + batch.actions[*player].size()[2];
+        let seen = &batch.observations[*player];
+        let actor_step = actor.online.ascend(&actor.bounds, seen, &critic.net, &input, own);
+        // Targets: theta' <- tau theta + (1 - tau) theta'.
+        critic_target.soft_update(&critic.net, target_rate);
+        actor.target.soft_update(&actor.online.net, target_rate);
+        (critic_step, actor_step)
+    }
+}
+
+/// What a centralised critic reads: all observations, then all actions, `[S, B, sum of widths]`.
+fn joint(observations: &[Tensor], actions: &[Tensor]) -> Tensor {
+    Tensor::cat(&observations.iter().chain(actions).collect::<Vec<_>>(), 2)
+}
+
+impl Algorithm for Maddpg {
+    type Params = MaddpgParams;
+
+    fn check(params: &MaddpgParams, game: &GameSpec, player: usize) -> Result<(), Invalid> {
+        check_box(game, player)?;
+        check_range("hidden", format!("{:?}", params.hidden), !params.hidden.contains(&0), "widths of at least 1")?;
+        check_positive("actor_learning_rate", params.actor_learning_rate)?;
+        check_positive("critic_learning_rate", params.critic_learning_rate)?;
+        check_positive("max_grad_norm", params.max_grad_norm.unwrap_or(1.0))?;
+        check_range("discount", params.discount, (0.0..=1.0).contains(&params.discount), "0 to 1")?;
+        check_range("target_rate", params.target_rate, (0.0..=1.0).contains(&params.target_rate), "0 to 1")?;
+        check_range("batch", params.batch, params.batch > 0, "at least 1")?;
+        check_range("buffer", params.buffer, params.buffer > 0, "at least 1")?;
+        check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")
+    }
+
+    fn new(params: &MaddpgParams, seat: &Seat) -> Self {
+        let adam = |rate| AdamParams::new(rate).clip(params.max_grad_norm);
+        let actor = Actor::new(
+            seat,
+            &ActorParams {
+                hidden: &params.hidden,
+                last: if params.start_at_centre { LastLayer::Zeros } else { LastLayer::Same },
+                adam: adam(params.actor_learning_rate),
+                noise: params.noise,
+                warmup: params.warmup,
+            },
+        );
+        let input = seat.game.players.iter().map(|player| player.observation.width() + player.action.width()).sum();
+        let critic = Mlp::critic(input, &params.hidden, &mut seat.streams("critic weights"));
+        let critic_target = critic.twin();
+        let critic = Learner::new(critic, adam(params.critic_learning_rate));
+        let networks = Exclusive::new(Networks { player: seat.player, actor, critic, critic_target });
+        Self { params: params.clone(), networks, losses: Vec::new() }
+    }
+
+    fn memory(params: &MaddpgParams) -> Option<Memory> {
+        Some(Memory { capacity: params.buffer, reads_others: true })
+    }
+
+    fn act(&mut self, turn: &Turn, action: &mut [f32]) {
+        self.networks.get().actor.explore(turn, action);
+    }
+
+    fn mean_action(&mut self, observation: &[f32], action: &mut [f32]) {
+        self.networks.get().actor.mean_action(observation, action);
+    }
+
+    fn target_action(&mut self, observation: &[f32], action: &mut [f32]) {
+        self.networks.get().actor.target_action(observation, action);
+    }
+
+    fn batch_at(&self, step: u64) -> usize {
+        let due = step > self.params.warmup && step.is_multiple_of(self.params.learn_every);
+        if due { self.params.batch } else { 0 }
+    }
+
+    fn learn(&mut self, lesson: &Lesson) -> Result<(), Fault> {
+        let networks = self.networks.get();
+        let (seeds, players) = (networks.critic.net.seeds(), &lesson.batch.players);
+        let take = |values: &[f32]| rows(values, seeds, lesson.batch.size, self.params.batch);
+        let batch = Transitions {
+            observations: players.iter().map(|player| take(&player.observation)).collect(),
+            actions: players.iter().map(|player| take(&player.action)).collect(),
+            reward: take(&players[networks.player].reward).squeeze_dim(2),
+            terminated: take(&lesson.batch.terminated).squeeze_dim(2),
+            next_observations: players.iter().map(|player| take(&player.next_observation)).collect(),
+            next_actions: lesson.target_actions.iter().map(|actions| take(actions)).collect(),
+        };
+        let (critic, actor) = networks.update(&batch, self.params.discount, self.params.target_rate);
+        self.losses = critic.loss.into_iter().zip(actor.loss).collect();
+        Ok(())
+    }
+
+    fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {
+        for (seed, (critic, actor)) in self.losses.iter().enumerate() {
+            put("critic_loss", seed, *critic);
+            put("actor_loss", seed, *actor);
+        }
+    }
+}
+
+impl Checkpoint for Maddpg {
+    fn save(&self, to: &mut Snapshot) {
+        let networks = self.networks.lock();
+        to.nest_of("actor", &networks.actor);
+        to.nest_of("critic", &networks.critic);
+        to.nest_of("critic target", &networks.critic_target);
+        to.put("losses", &self.losses);
+    }
+
+    fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
+        let networks = self.networks.get();
+        networks.actor.restore(&from.nested("actor"))?;
+        networks.critic.restore(&from.nested("critic"))?;
+        networks.critic_target.restore(&from.nested("critic target"))?;
+        self.losses = from.get("losses")?;
+        Ok(())
+    }
+}
+
+equiflow::export_plugin! {
+    algorithms { maddpg: Maddpg }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! A deterministic policy as DDPG and its kin have it: a network squashed into the action box, its slowly following
+//! target, and the exploration around it.
+
+use equiflow::prelude::*;
+use tch::Kind;
+
+use crate::action_box::ActionBox;
+use crate::adam::AdamParams;
+use crate::convert::{tensor, write_into};
+use crate::learner::Learner;
+use crate::mlp::{LastLayer, Mlp};
+use crate::noise::{Explorer, Noise};
+
+/// What an [`Actor`] is made of.
+#[derive(Clone, Debug)]
+pub struct ActorParams<'a> {
+    /// Width of each hidden layer.
+    pub hidden: &'a [usize],
+    /// How the last layer starts.
+    pub last: LastLayer,
+    /// The optimiser.
+    pub adam: AdamParams,
+    /// Exploration.
+    pub noise: Noise,
+    /// Environment steps in which it plays uniformly at random.
+    pub warmup: u64,
+}
+
+/// A deterministic policy with its target network and its exploration, for all seeds of a lane.
+#[derive(Debug)]
+pub struct Actor {
+    /// The policy's network and optimiser.
+    pub online: Learner,
+    /// The network that follows it.
+    pub target: Mlp,
+    /// From network outputs to actions.
+    pub bounds: ActionBox,
+    space: Space,
+    explorer: Explorer,
+    warmup: u64,
+    /// One per seed.
+    streams: Vec<Stream>,
+}
+
+impl Actor {
+    /// The actor of a seat whose actions lie in a bounded box.
+    ///
+    /// # Panics
+    ///
+    /// If they do not; see [`check_box`].
+    pub fn new(seat: &Seat, params: &ActorParams) -> Self {
+        let Space::Box { low, high } = seat.action() else { panic!("the actions of a deterministic actor lie in a box") };
+        let mut sizes = vec![seat.observation().width()];
+        sizes.extend(params.hidden);
+        sizes.push(low.len());
+        let net = Mlp::new(&sizes, params.last, Kind::Float, &mut seat.streams("actor weights"));
+        Self {
+            target: net.twin(),
+            online: Learner::new(net, params.adam),
+            bounds: ActionBox::new(low, high, Kind::Float),
+            space: seat.action().clone(),
+            explorer: Explorer::new(params.noise, low, high, seat.lane.rows()),
+            warmup: params.warmup,
+            streams: seat.streams("exploration"),
+        }
+    }
+
+    /// Actions of a step in which it explores: uniform during the warm-up, then the policy with noise, clipped to the
+    /// box. Rows `[S * instances, A]`.
+    pub fn explore(&mut self, turn: &Turn, action: &mut [f32]) {
+        let warming_up = turn.step < self.warmup;
+        if !warming_up {
+            self.mean_action(turn.observation, action);
+        }
+        let (width, per_seed) = (self.bounds.dims(), action.len() / self.streams.len());
+        for (row, (action, fresh)) in action.chunks_exact_mut(width).zip(turn.fresh).enumerate() {
+            let stream = &mut self.streams[row / (per_seed / width)];
+            if *fresh {
+                self.explorer.reset(row);
+            }
+            if warming_up {
+                self.space.sample(stream, action);
+            } else {
+                self.explorer.perturb_seed(row, stream, action);
+            }
+        }
+    }
+
+    /// The policy without noise: observations `[S, B, O]` to actions `[S, B, A]`, any `B`.
+    pub fn mean_action(&self, observation: &[f32], action: &mut [f32]) {
+        self.play(&self.online.net, observation, action);
+    }
+
+    /// The target policy: observations `[S, B, O]` to actions `[S, B, A]`, any `B`.
+    pub fn target_action(&self, observation: &[f32], action: &mut [f32]) {
+        self.play(&self.target, observation, action);
+    }
+
+    fn play(&self, net: &Mlp, observation: &[f32], action: &mut [f32]) {
+        let seen = tensor(observation, &[net.seeds(), -1, net.sizes()[0] as i64], net.kind());
+        write_into(&self.bounds.act(net, &seen), action);
+        // Rounding in the squashing may leave the box by one bit.
+        for row in action.chunks_exact_mut(self.bounds.dims()) {
+            for ((x, low), high) in row.iter_mut().zip(self.bounds.low()).zip(self.bounds.high()) {
+                *x = x.clamp(*low, *high);
+            }
+        }
+    }
+}
+
+impl Checkpoint for Actor {
+    fn save(&self, to: &mut Snapshot) {
+        to.nest_of("online", &self.online);
+        to.nest_of("target", &self.target);
+        to.nest_of("noise", &self.explorer);
+        to.put("streams", &self.streams);
+    }
+
+    fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
+        self.online.restore(&from.nested("online"))?;
+        self.target.restore(&from.nested("target"))?;
+        self.explorer.restore(&from.nested("noise"))?;
+        self.streams = from.get("streams")?;
+        Ok(())
+    }
+}
+
+/// Whether a player's actions lie in a bounded box, which a deterministic actor needs.
+///
+/// # Errors
+///
+/// What they lie in instead.
+pub fn check_box(game: &GameSpec, player: usize) -> Result<(), Invalid> {
+    let space = &game.players[player].action;
+    match space {
+        Space::Box { low, high } if low.iter().zip(high).all(|(low, high)| low.is_finite() && high.is_finite()) => Ok(()),
+        _ => Err(Invalid { field: None, what: format!("its actions are {space}; expected a bounded box of real numbers") }),
+    }
+}
+
+/// Whether a parameter that has to be above 0 is.
+///
+/// # Errors
+///
+/// What it is instead.
+pub fn check_positive(field: &'static str, value: f64) -> Result<(), Invalid> {
+    check_range(field, value, value > 0.0 && value.is_finite(), "a number above 0")
+}
+
+/// Whether a parameter is in its range.
+///
+/// # Errors
+///
+/// What it is instead, and what is expected.
+pub fn check_range(field: &'static str, value: impl std::fmt::Display, fits: bool, expected: &str) -> Result<(), Invalid> {
+    if fits { Ok(()) } else { Err(Invalid::new(field, format!("{value} is out of range; expected {expected}"))) }
+}

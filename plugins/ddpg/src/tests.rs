@@ -1,0 +1,60 @@
+//! Whole updates against PyTorch in float64, and the algorithm in the world.
+
+use equiflow::environment::Lane;
+use equiflow_neural::Kind;
+use equiflow_neural::testing::{adam, assert_all_close, assert_close, field, fixture, items, network, numbers, parameters, stack};
+
+use super::*;
+
+/// A seat whose own networks are replaced by those of the fixture.
+fn seat<'a>(lane: &'a Lane, game: &'a GameSpec) -> Seat<'a> {
+    Seat { lane, game, player: 0 }
+}
+
+#[test]
+fn two_updates_are_those_of_pytorch() {
+    let file = fixture(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/update.json"));
+    let number = |name: &str| file[name].as_f64().unwrap();
+    let [low, high] = ["low", "high"].map(|name| numbers(&file[name]).iter().map(|&x| x as f32).collect::<Vec<_>>());
+    let place = Player { observation: Space::cube(3, -1.0, 1.0), action: Space::Box { low: low.clone(), high: high.clone() } };
+    let (game, lane) = (GameSpec::repeated(vec![place]), Lane { run_seed: 0, seeds: vec![0, 1], instances: 1 });
+    let initial = items(&file["initial"]);
+    for variant in items(&file["variants"]) {
+        let learner = |name: &str, rate: &str| {
+            let sizes = &file[&*format!("{name}_sizes")];
+            Learner::new(network(sizes, &field(&initial, name)), adam(&file, rate, &variant["max_grad_norm"]))
+        };
+        let mut ddpg = Ddpg::new(&DdpgParams::default(), &seat(&lane, &game));
+        let networks = ddpg.networks.get();
+        networks.actor.bounds = equiflow_neural::ActionBox::new(&low, &high, Kind::Double);
+        networks.actor.online = learner("actor", "actor_learning_rate");
+        networks.actor.target = network(&file["actor_sizes"], &field(&initial, "actor_target"));
+        networks.critic = learner("critic", "critic_learning_rate");
+        networks.critic_target = network(&file["critic_sizes"], &field(&initial, "critic_target"));
+
+        for (batch, after) in items(&file["batches"]).into_iter().zip(items(&variant["after"])) {
+            let (batch, after) = (items(batch), items(after));
+            let read = |name: &str, shape: &[i64]| stack(&field(&batch, name), shape);
+            let batch = Transitions {
+                observation: read("observation", &[4, 3]),
+                action: read("action", &[4, 2]),
+                reward: read("reward", &[4]),
+                terminated: read("terminated", &[4]),
+                next_observation: read("next_observation", &[4, 3]),
+            };
+            let (critic, actor) = networks.update(&batch, number("gamma"), number("tau"));
+            assert_all_close(&critic.loss, &field(&after, "critic_loss"), "critic loss");
+            assert_all_close(&critic.gradient_norm, &field(&after, "critic_gradient_norm"), "critic gradient norm");
+            assert_all_close(&actor.loss, &field(&after, "actor_loss"), "actor loss");
+            assert_all_close(&actor.gradient_norm, &field(&after, "actor_gradient_norm"), "actor gradient norm");
+            for (net, name) in [
+                (&networks.actor.online.net, "actor"),
+                (&networks.critic.net, "critic"),
+                (&networks.actor.target, "actor_target"),
+                (&networks.critic_target, "critic_target"),
+            ] {
+                assert_close(net.parameters(), &parameters(&field(&after, name)), name);
+            }
+        }
+    }
+}
