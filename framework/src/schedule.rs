@@ -121,7 +121,7 @@ mod tests {
         world.schedule_scope(Step, |_, step| {
             step.add_systems((one.in_set(StepSystems::Act), two.in_set(StepSystems::Act)));
         });
-        let error = world.schedule_scope(Step, |world, step| step.initialize(world).unwrap_err());
+        let error = world.schedule_scope(Step, |world, step| step.initialize(world).err());
         assert!(format!("{error:?}").contains("Ambiguity"), "{error:?}");
     }
 

@@ -1,8 +1,13 @@
-//! The conformance kit: what every game must keep, whatever its rules. One call per game in its tests.
+//! The conformance kit: what every game and every algorithm must keep, whatever its rules. One call each in their tests.
 
 use std::fmt::Write;
 
+use crate::app::App;
 use crate::game::{Game, GameSpec, Joint, Status};
+use crate::loader::Plugins;
+use crate::record::{Records, Row};
+use crate::run::{Run, RunFile};
+use crate::simulation::Simulation;
 use crate::stream::Stream;
 
 /// Steps that a random player takes per check.
@@ -124,4 +129,52 @@ pub fn playthrough<G: Game>(game: &G, steps: usize) -> String {
         }
     }
     text
+}
+
+/// Plays a run twice, once in one go and once broken off after `split` environment steps, stored, and gone on with in a
+/// fresh world: both must record the same numbers and end in the same state, bit for bit. For algorithms and games,
+/// which `register` registers under the names that the run file uses.
+///
+/// # Panics
+/// With the first difference, or the run file's mistakes.
+pub fn resumes_bit_for_bit(register: impl Fn(&mut App), run_file: &str, split: u64) {
+    let mut whole = simulation(&register, run_file);
+    let mut first = simulation(&register, run_file);
+    assert!(split < whole.steps(), "the run has {} steps and cannot be split after {split}", whole.steps());
+    for _ in 0..split {
+        whole.advance();
+        first.advance();
+    }
+    let text = ron::to_string(&first.app().save()).expect("a snapshot can be written as RON");
+    drop(first);
+    let stored = ron::from_str(&text).expect("a snapshot can be read back from RON");
+    let mut second = simulation(&register, run_file);
+    second.restore(&stored).unwrap_or_else(|error| panic!("the state cannot be taken back: {error}"));
+    assert_eq!(second.app().save(), stored, "the state stored is not the state taken back");
+    whole.app().world.resource_mut::<Records>().take();
+    for step in split..whole.steps() {
+        whole.advance();
+        second.advance();
+        let rows = [&mut whole, &mut second].map(|one| one.app().world.resource_mut::<Records>().take());
+        // As text, since NaN is no equal of itself.
+        let bits = |rows: &[Row]| rows.iter().map(|row| (format!("{row:?}"), row.value.to_bits())).collect::<Vec<_>>();
+        assert_eq!(bits(&rows[0]), bits(&rows[1]), "step {step} has other records after resuming");
+    }
+    assert_eq!(whole.failures(), [], "a seed failed, so the comparison says little");
+    assert_eq!(whole.app().save(), second.app().save(), "the run ended in another state after resuming");
+}
+
+/// The world of a run file whose games and algorithms `register` registers, on one thread.
+///
+/// # Panics
+/// With the run file's mistakes.
+pub fn simulation(register: impl Fn(&mut App), run_file: &str) -> Simulation {
+    let mut app = App::new(1);
+    register(&mut app);
+    let run = RunFile::parse("test.ron", run_file.to_owned())
+        .and_then(|file| Run::resolve(&file, &mut app, &mut Plugins::default()));
+    let run = run.unwrap_or_else(|mistakes| {
+        panic!("{}", mistakes.iter().map(|mistake| mistake.render(false)).collect::<String>())
+    });
+    Simulation::new(app, run)
 }

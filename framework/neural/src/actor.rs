@@ -11,6 +11,17 @@ use crate::learner::Learner;
 use crate::mlp::{LastLayer, Mlp};
 use crate::noise::{Explorer, Noise};
 
+/// How a learner plays before it learns. What these first data cover decides much of what is learned from them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(crate = "equiflow::serde", rename_all = "snake_case")]
+pub enum WarmupPlay {
+    /// Its initial policy with its exploration noise.
+    #[default]
+    Policy,
+    /// Uniformly over the box.
+    Uniform,
+}
+
 /// What an [`Actor`] is made of.
 #[derive(Clone, Debug)]
 pub struct ActorParams<'a> {
@@ -22,8 +33,10 @@ pub struct ActorParams<'a> {
     pub adam: AdamParams,
     /// Exploration.
     pub noise: Noise,
-    /// Environment steps in which it plays uniformly at random.
+    /// Environment steps before it learns.
     pub warmup: u64,
+    /// How it plays in them.
+    pub warmup_play: WarmupPlay,
 }
 
 /// A deterministic policy with its target network and its exploration, for all seeds of a lane.
@@ -37,7 +50,8 @@ pub struct Actor {
     pub bounds: ActionBox,
     space: Space,
     explorer: Explorer,
-    warmup: u64,
+    /// Steps of uniform play.
+    uniform_until: u64,
     /// One per seed.
     streams: Vec<Stream>,
 }
@@ -60,16 +74,16 @@ impl Actor {
             bounds: ActionBox::new(low, high, Kind::Float),
             space: seat.action().clone(),
             explorer: Explorer::new(params.noise, low, high, seat.lane.rows()),
-            warmup: params.warmup,
+            uniform_until: if params.warmup_play == WarmupPlay::Uniform { params.warmup } else { 0 },
             streams: seat.streams("exploration"),
         }
     }
 
-    /// Actions of a step in which it explores: uniform during the warm-up, then the policy with noise, clipped to the
-    /// box. Rows `[S * instances, A]`.
+    /// Actions of a step in which it explores: the policy with noise, clipped to the box; uniform in a warm-up that asks
+    /// for it. Rows `[S * instances, A]`.
     pub fn explore(&mut self, turn: &Turn, action: &mut [f32]) {
-        let warming_up = turn.step < self.warmup;
-        if !warming_up {
+        let uniform = turn.step < self.uniform_until;
+        if !uniform {
             self.mean_action(turn.observation, action);
         }
         let (width, per_seed) = (self.bounds.dims(), action.len() / self.streams.len());
@@ -78,7 +92,7 @@ impl Actor {
             if *fresh {
                 self.explorer.reset(row);
             }
-            if warming_up {
+            if uniform {
                 self.space.sample(stream, action);
             } else {
                 self.explorer.perturb_seed(row, stream, action);

@@ -5,6 +5,7 @@
 //! forward pass, two for each layer on the way back, and the gradients go straight into one flat tensor. A test in
 //! `learner.rs` compares it to autograd.
 
+use crate::kernel::product_into;
 use crate::mlp::{Layers, Mlp};
 use crate::threads::pin;
 use std::ops::Range;
@@ -58,7 +59,7 @@ impl Tape {
         for (layer, (weight, _)) in net.views().iter().enumerate().rev() {
             let input = &self.inputs[layer];
             if let Some(gradient) = gradient {
-                product_into(&input.transpose(-2, -1), &g, &gradient[layer].0);
+                product_into(&input.transpose(-2, -1), &g, &gradient[layer].0, false);
                 let _ = g.sum_intlist_out(&gradient[layer].1, [-2i64].as_slice(), true, None);
             }
             if layer > 0 {
@@ -72,13 +73,22 @@ impl Tape {
 }
 
 fn affine(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
-    if x.dim() == 2 { bias.addmm(x, weight) } else { bias.baddbmm(x, weight, 1.0, 1.0) }
+    let out = empty_product(x, weight);
+    let _ = out.shallow_clone().copy_(bias);
+    product_into(x, weight, &out, true);
+    out
 }
 
 fn product(a: &Tensor, b: &Tensor) -> Tensor {
-    if a.dim() == 2 { a.mm(b) } else { a.bmm(b) }
+    let out = empty_product(a, b);
+    product_into(a, b, &out, false);
+    out
 }
 
-fn product_into(a: &Tensor, b: &Tensor, out: &Tensor) {
-    let _ = if a.dim() == 2 { a.mm_out(out, b) } else { a.bmm_out(out, b) };
+/// Room for the product of two matrices or stacks of them.
+fn empty_product(a: &Tensor, b: &Tensor) -> Tensor {
+    let mut size = a.size();
+    let last = size.len() - 1;
+    size[last] = b.size()[last];
+    Tensor::empty(size, (a.kind(), a.device()))
 }

@@ -42,6 +42,8 @@ pub mod mlp;
 
 mod backward;
 
+mod kernel;
+
 pub mod adam;
 
 pub mod learner;
@@ -63,7 +65,7 @@ pub mod threads;
 pub mod testing;
 
 pub use action_box::ActionBox;
-pub use actor::{Actor, ActorParams, check_box, check_positive, check_range};
+pub use actor::{Actor, ActorParams, WarmupPlay, check_box, check_positive, check_range};
 pub use adam::{Adam, AdamParams};
 pub use convert::{rows, tensor, write_into};
 pub use exclusive::Exclusive;

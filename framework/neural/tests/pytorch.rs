@@ -6,7 +6,7 @@
 
 use equiflow::checkpoint::{Checkpoint, Snapshot};
 use equiflow_neural::testing::{adam, assert_all_close, assert_close, field, fixture, items, network, parameters, stack};
-use equiflow_neural::{Learner, Tensor, mse, td_target};
+use equiflow_neural::{Adam, AdamParams, Kind, Learner, Tensor, mse, td_target};
 
 #[test]
 fn forward_and_gradient() {

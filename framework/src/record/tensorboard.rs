@@ -64,11 +64,6 @@ impl EventWriter {
         self.file.flush().map_err(|error| named("write the event file", &self.path, &error))
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     fn record(&mut self, data: &[u8]) -> io::Result<()> {
         self.file.write_all(&framed(data)).map_err(|error| named("write the event file", &self.path, &error))
     }
@@ -214,11 +209,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("new/folder");
         let mut writers = [EventWriter::create(&folder).unwrap(), EventWriter::create(&folder).unwrap()];
-        assert_ne!(writers[0].path(), writers[1].path());
+        assert_ne!(&writers[0].path, &writers[1].path);
         writers[0].flush().unwrap();
-        let written = fs::read(writers[0].path()).unwrap();
+        let written = fs::read(&writers[0].path).unwrap();
         assert!(written.windows(13).any(|part| part == b"brain.Event:2"));
-        assert!(writers[0].path().file_name().unwrap().to_str().unwrap().starts_with("events.out.tfevents."));
+        assert!(writers[0].path.file_name().unwrap().to_str().unwrap().starts_with("events.out.tfevents."));
     }
 
     #[test]

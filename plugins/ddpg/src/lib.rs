@@ -4,7 +4,7 @@
 //! Q(o, a) of its own observation and action and a deterministic actor mu(o); the other players are part of the
 //! environment.
 //!
-//! Deviations from the paper: the first `warmup` steps play uniformly at random and learn nothing; no batch
+//! Deviations from the paper: nothing is learned in the first `warmup` steps; no batch
 //! normalisation, no weight decay; actions enter the critic with the observation, not at its second layer. The defaults
 //! are those of the published results on differential games (the programs of Wen et al. 2019 and Tian et al. 2019), not
 //! those of the paper's own benchmarks (hidden 400-300, step sizes 1e-4 and 1e-3, soft updates of 0.001, batch 64,
@@ -12,8 +12,8 @@
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Step, Tensor, check_box, check_positive,
-    check_range, rows, td_target,
+    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Step, Tensor, WarmupPlay, check_box,
+    check_positive, check_range, rows, td_target,
 };
 
 params! {
@@ -35,8 +35,10 @@ params! {
         batch: usize = 512,
         /// Transitions that are remembered, per seed.
         buffer: usize = 1_000_000,
-        /// Environment steps of uniformly random play before anything is learned.
+        /// Environment steps before anything is learned.
         warmup: u64 = 1_000,
+        /// How it plays in them: `policy` (its initial one, with noise) or `uniform`.
+        warmup_play: WarmupPlay = WarmupPlay::Policy,
         /// Environment steps between two updates.
         learn_every: u64 = 1,
         /// Exploration after the warm-up: `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`,
@@ -120,6 +122,7 @@ impl Algorithm for Ddpg {
                 adam: adam(params.actor_learning_rate),
                 noise: params.noise,
                 warmup: params.warmup,
+                warmup_play: params.warmup_play,
             },
         );
         let input = seat.observation().width() + seat.action().width();

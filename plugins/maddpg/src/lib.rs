@@ -7,15 +7,15 @@
 //! The others' next actions come from their target policies, whatever algorithm they learn with. Not done: inferring
 //! the others' policies (section 4.2) and policy ensembles (section 4.3).
 //!
-//! Deviations from the paper: the first `warmup` steps play uniformly at random and learn nothing. The defaults are
+//! Deviations from the paper: nothing is learned in the first `warmup` steps. The defaults are
 //! those of the published results on differential games (the programs of Wen et al. 2019 and Tian et al. 2019); the
 //! authors' own program on particle worlds has hidden 64-64, batch 1024, an update every 100 steps and a gradient norm
 //! of at most 0.5, which a run file can set.
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Step, Tensor, check_box, check_positive,
-    check_range, rows, td_target,
+    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Step, Tensor, WarmupPlay, check_box,
+    check_positive, check_range, rows, td_target,
 };
 
 params! {
@@ -37,8 +37,10 @@ params! {
         batch: usize = 512,
         /// Transitions that are remembered, per seed.
         buffer: usize = 1_000_000,
-        /// Environment steps of uniformly random play before anything is learned.
+        /// Environment steps before anything is learned.
         warmup: u64 = 1_000,
+        /// How it plays in them: `policy` (its initial one, with noise) or `uniform`.
+        warmup_play: WarmupPlay = WarmupPlay::Policy,
         /// Environment steps between two updates.
         learn_every: u64 = 1,
         /// Exploration after the warm-up: `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`,
@@ -131,6 +133,7 @@ impl Algorithm for Maddpg {
                 adam: adam(params.actor_learning_rate),
                 noise: params.noise,
                 warmup: params.warmup,
+                warmup_play: params.warmup_play,
             },
         );
         let input = seat.game.players.iter().map(|player| player.observation.width() + player.action.width()).sum();

@@ -1,0 +1,72 @@
+//! DDPG in the world: it learns, it resumes, it refuses what it cannot play.
+
+use ddpg::{Ddpg, DdpgParams};
+use differential::{MaxOfTwo, Quadratic};
+use equiflow::prelude::*;
+use equiflow::record::Records;
+use equiflow::testing::{resumes_bit_for_bit, simulation};
+
+fn register(app: &mut App) {
+    app.register_game::<Quadratic>("quadratic");
+    app.register_game::<MaxOfTwo>("max_of_two");
+    app.register_algorithm::<Ddpg>("ddpg");
+}
+
+#[test]
+fn one_agent_finds_the_top_of_a_quadratic() {
+    for target in [3.0, -7.5] {
+        let run = format!(
+            "Run(name: \"quadratic\", seeds: 5, episodes: 40, steps: 25, evaluate: (every: 40),
+                 game: quadratic(target: {target}),
+                 entries: [ddpg(hidden: [32, 32], batch: 64, warmup: 200, warmup_play: uniform, noise: gaussian(sigma: 1.0),
+                                actor_learning_rate: 1e-3)])"
+        );
+        let mut simulation = simulation(register, &run);
+        while simulation.episode() < 40 {
+            simulation.advance();
+        }
+        assert_eq!(simulation.failures(), []);
+        let rows = simulation.app().world.resource_mut::<Records>().take();
+        let actions: Vec<_> = rows.iter().filter(|row| row.metric == "mean_action[0]").map(|row| row.value).collect();
+        assert_eq!(actions.len(), 5);
+        // Uniform actions would be off by 5 to 9 on average.
+        assert!(actions.iter().all(|action| (action - target).abs() < 0.25), "target {target}: {actions:?}");
+    }
+}
+
+#[test]
+fn a_run_broken_off_goes_on_bit_for_bit() {
+    // Stacked lanes, several instances, both kinds of noise, clipping; broken off before and after learning starts.
+    for (split, noise) in [(20, "ornstein_uhlenbeck()"), (60, "gaussian(sigma: 0.5)")] {
+        let run = format!(
+            "Run(name: \"resume\", seeds: 3, lane_width: 2, instances: 2, episodes: 4, steps: 25,
+                 game: max_of_two(),
+                 entries: [ddpg(hidden: [16], batch: 32, warmup: 30, buffer: 90, noise: {noise}, max_grad_norm: 0.5)])"
+        );
+        resumes_bit_for_bit(register, &run, split);
+    }
+}
+
+#[test]
+fn policies_start_at_the_centre_where_asked() {
+    let run = "Run(name: \"start\", seeds: 2, episodes: 1, steps: 5, evaluate: (every: 1), game: max_of_two(),
+                   entries: [ddpg(start_at_centre: true, hidden: [8])])";
+    let mut simulation = simulation(register, run);
+    equiflow::evaluate::evaluate(&mut simulation.app().world);
+    let rows = simulation.app().world.resource_mut::<Records>().take();
+    let actions: Vec<_> = rows.iter().filter(|row| row.metric == "mean_action[0]").map(|row| row.value).collect();
+    assert_eq!(actions, [0.0; 4]);
+}
+
+#[test]
+fn what_it_cannot_play_or_use_is_refused() {
+    let game = |action| GameSpec::repeated(vec![Player::blind(action)]);
+    let check = |params: DdpgParams, action| Ddpg::check(&params, &game(action), 0).unwrap_err().what;
+    let unit = || Space::cube(1, -1.0, 1.0);
+    let discrete = check(DdpgParams::default(), Space::Discrete(3));
+    assert_eq!(discrete, "its actions are one of 3; expected a bounded box of real numbers");
+    let rate = DdpgParams { actor_learning_rate: -1.0, ..DdpgParams::default() };
+    assert_eq!(check(rate, unit()), "-1 is out of range; expected a number above 0");
+    let hidden = DdpgParams { hidden: vec![10, 0], ..DdpgParams::default() };
+    assert_eq!(check(hidden, unit()), "[10, 0] is out of range; expected widths of at least 1");
+}

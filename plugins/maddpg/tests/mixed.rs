@@ -1,0 +1,67 @@
+//! MADDPG against other algorithms in one environment. Plugins that carry networks cannot be linked into one test, so
+//! they are loaded, as the program does it.
+
+use std::path::PathBuf;
+
+use equiflow::app::App;
+use equiflow::loader::Plugins;
+use equiflow::record::Records;
+use equiflow::run::{Run, RunFile};
+use equiflow::simulation::Simulation;
+
+const SMALL: &str = "hidden: [16], batch: 16, warmup: 30";
+
+fn simulation(run: &str, threads: usize) -> Simulation {
+    // target/<profile>/deps/<this test>: the plugins are in target/<profile>.
+    let folder: PathBuf = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
+    let mut plugins = Plugins::discover(&[folder]);
+    let mut app = App::new(threads);
+    let run = RunFile::parse("test.ron", run.to_owned()).and_then(|file| Run::resolve(&file, &mut app, &mut plugins));
+    let run = run.unwrap_or_else(|mistakes| {
+        let text: String = mistakes.iter().map(|mistake| mistake.render(false)).collect();
+        panic!("{text}{:?}\nbuild the plugins first: `cargo build --release --workspace`", plugins.problems)
+    });
+    Simulation::new(app, run)
+}
+
+/// The rows of one entry's label, bit for bit.
+fn rows(run: &str, threads: usize, entry: &str) -> Vec<String> {
+    let mut simulation = simulation(run, threads);
+    let index = simulation.run().entries.iter().position(|known| known.label == entry).unwrap();
+    while simulation.episode() < simulation.run().episodes {
+        simulation.advance();
+    }
+    assert_eq!(simulation.failures(), []);
+    let rows = simulation.app().world.resource_mut::<Records>().take();
+    let rows: Vec<_> = (rows.into_iter().filter(|row| row.entry == index))
+        .map(|row| format!("{:?} {} {} {} {:x}", row.player, row.seed, row.episode, row.metric, row.value.to_bits()))
+        .collect();
+    assert!(rows.iter().any(|row| row.contains("critic_loss")), "{entry} has learned nothing");
+    rows
+}
+
+fn run(seeds: usize, entries: &[&str]) -> String {
+    let entries = entries.join(", ");
+    format!("Run(name: \"mixed\", seeds: {seeds}, episodes: 4, steps: 25, game: zero_sum(), entries: [{entries}])")
+}
+
+#[test]
+fn each_entry_and_seed_is_the_same_whatever_runs_beside_it_on_any_number_of_threads() {
+    let mixed = &*format!("Entry(label: \"mixed\", players: [maddpg({SMALL}), ddpg(batch: 8, hidden: [16], warmup: 30)])");
+    let swapped = &*format!("Entry(label: \"swapped\", players: [ddpg({SMALL}), maddpg({SMALL})])");
+    let both = &*format!("maddpg({SMALL})");
+    let alone = rows(&run(2, &[mixed]), 1, "mixed");
+    assert_eq!(alone, rows(&run(2, &[mixed]), 1, "mixed"), "the same again");
+    assert_eq!(alone, rows(&run(2, &[mixed]), 2, "mixed"), "on two threads");
+    assert_eq!(alone, rows(&run(2, &[swapped, mixed, both]), 2, "mixed"), "with other entries");
+    let mut more = rows(&run(3, &[mixed]), 2, "mixed");
+    more.retain(|row| !row.starts_with("Some(0) 2 ") && !row.starts_with("Some(1) 2 "));
+    assert_eq!(alone, more, "with another seed");
+    assert_ne!(rows(&run(2, &[swapped]), 1, "swapped"), rows(&run(2, &[both]), 1, "maddpg"));
+}
+
+#[test]
+fn the_critic_reads_an_opponent_that_does_not_learn() {
+    let entry = format!("Entry(label: \"against random\", players: [maddpg({SMALL}), random()])");
+    rows(&run(1, &[&entry]), 1, "against random");
+}
