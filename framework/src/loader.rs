@@ -10,7 +10,7 @@ use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW, Symbol};
 use object::{Object, ObjectSection, ReadCache};
 
 use crate::app::App;
-use crate::plugin::{BUILD_ID, Manifest, REGISTER, SECTION};
+use crate::plugin::{BUILD_ID, MAGIC, Manifest, REGISTER, SECTION};
 use crate::registry::{AlgorithmKind, GameKind};
 use crate::workers::fence;
 
@@ -125,15 +125,19 @@ impl Plugins {
             }
         }
         let mut refused = BTreeMap::new();
+        // Of several names a file is refused for the last, which is its own: two copies of one plugin share them all.
         for (name, owners) in owners.into_iter().filter(|(_, owners)| owners.len() > 1) {
             for &index in &owners {
-                let others = owners.iter().filter(|&&other| other != index || owners.iter().all(|o| *o == index));
+                let others = owners.iter().filter(|&&other| other != index);
                 let others: Vec<_> = others.map(|&other| self.files[other].path.display().to_string()).collect();
-                refused.entry(index).or_insert_with(|| Problem {
-                    path: self.files[index].path.clone(),
-                    what: format!("the {name} is also in {}", others.join(", ")),
-                    help: "remove one of the files, or rename what it brings".to_owned(),
-                });
+                let (what, help) = if others.is_empty() {
+                    (format!("it brings the {name} twice"), "rename one of them and build it again")
+                } else {
+                    let what = format!("the {name} is also in {}", others.join(", "));
+                    (what, "remove one of the files, or rename what it brings")
+                };
+                let path = self.files[index].path.clone();
+                refused.insert(index, Problem { path, what, help: help.to_owned() });
             }
         }
         for (index, problem) in refused.into_iter().rev() {
@@ -169,7 +173,10 @@ impl Plugins {
         if !app.registry().games.contains_key(name) {
             self.load_with(app, |manifest| manifest.games.iter().any(|game| game == name))?;
         }
-        app.registry().games.get(name).copied().ok_or_else(|| Missing::Unknown(self.games(app)))
+        app.registry().games.get(name).copied().ok_or_else(|| {
+            self.broken_promise("game", name, |manifest| manifest.games.iter().any(|game| game == name))
+                .unwrap_or_else(|| Missing::Unknown(self.games(app)))
+        })
     }
 
     /// The algorithm of that name; its plugin is loaded if it is not yet.
@@ -180,7 +187,20 @@ impl Plugins {
         if !app.registry().algorithms.contains_key(name) {
             self.load_with(app, |manifest| manifest.algorithms.iter().any(|algorithm| algorithm == name))?;
         }
-        app.registry().algorithms.get(name).copied().ok_or_else(|| Missing::Unknown(self.algorithms(app)))
+        app.registry().algorithms.get(name).copied().ok_or_else(|| {
+            self.broken_promise("algorithm", name, |manifest| manifest.algorithms.iter().any(|own| own == name))
+                .unwrap_or_else(|| Missing::Unknown(self.algorithms(app)))
+        })
+    }
+
+    /// A loaded plugin whose manifest names what it did not register.
+    fn broken_promise(&self, kind: &str, name: &str, brings: impl Fn(&Manifest) -> bool) -> Option<Missing> {
+        let file = self.files.iter().find(|file| brings(&file.manifest))?;
+        Some(Missing::Broken(Box::new(Problem {
+            path: file.path.clone(),
+            what: format!("names the {kind} `{name}` in its manifest but does not register it"),
+            help: "this is a bug of the plugin: let `export_plugin!` write both".to_owned(),
+        })))
     }
 
     fn load_with(&mut self, app: &mut App, brings: impl Fn(&Manifest) -> bool) -> Result<(), Missing> {
@@ -219,8 +239,17 @@ fn is_candidate(path: &Path) -> bool {
 /// Reads the manifest from the file's section. Errors are what was found and what to do.
 fn read_manifest(path: &Path) -> Result<Manifest, (String, &'static str)> {
     const FOREIGN: &str = "move it out of the plugin folder, or make it a plugin with `export_plugin!`";
-    const DAMAGED: &str = "build it again";
-    let file = File::open(path).map_err(|error| (format!("cannot be opened: {error}"), "check its permissions"))?;
+    const DAMAGED: &str = "delete it, or build the plugin again";
+    const OTHER: &str = "build it in the same workspace (`cargo equiflow list` builds all), or delete the file";
+    let file = File::open(path).map_err(|error| {
+        let denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        (format!("cannot be opened: {error}"), if denied { "check its permissions" } else { DAMAGED })
+    })?;
+    match file.metadata() {
+        Ok(facts) if facts.is_dir() => return Err(("is a folder".to_owned(), "move it out of the plugin folder")),
+        Ok(facts) if facts.len() == 0 => return Err(("is empty".to_owned(), DAMAGED)),
+        _ => {}
+    }
     let cache = ReadCache::new(file);
     let library = object::File::parse(&cache)
         .map_err(|error| (format!("is not a shared library, or a damaged one: {error}"), DAMAGED))?;
@@ -228,7 +257,12 @@ fn read_manifest(path: &Path) -> Result<Manifest, (String, &'static str)> {
         (format!("is a shared library, but not an Equiflow plugin: it has no section `{SECTION}`"), FOREIGN)
     })?;
     let bytes = section.data().map_err(|error| (format!("its section `{SECTION}` is damaged: {error}"), DAMAGED))?;
-    let manifest = std::str::from_utf8(bytes).ok().and_then(Manifest::parse);
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let format = text.lines().next().unwrap_or_default();
+    if format != MAGIC && format.starts_with("equiflow plugin ") {
+        return Err((format!("its manifest is of the format `{format}`, this program reads `{MAGIC}`"), OTHER));
+    }
+    let manifest = Manifest::parse(text);
     let manifest = manifest.ok_or_else(|| {
         (format!("its section `{SECTION}` holds no plugin manifest that this program can read"), DAMAGED)
     })?;
@@ -237,7 +271,7 @@ fn read_manifest(path: &Path) -> Result<Manifest, (String, &'static str)> {
             "the plugin `{}` was built against framework {}, this program is {BUILD_ID}",
             manifest.name, manifest.build
         );
-        return Err((what, "build it in the same workspace (`cargo equiflow list` builds all), or delete the file"));
+        return Err((what, OTHER));
     }
     Ok(manifest)
 }
@@ -249,14 +283,14 @@ fn load(path: &Path, app: &mut App) -> Result<(), Problem> {
     // SAFETY: the file's manifest was read and says that it was built against this very framework by the same
     // compiler; such a library has no start-up code beyond that of the libraries it names.
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| {
-        let help = "build it again; where a library is missing, `equiflow doctor` says where libtorch is looked for";
+        let help = "build the workspace again (`cargo equiflow list` does); where a library is missing, `equiflow doctor` says where libtorch is looked for";
         problem(format!("cannot be loaded: {}", chain(&error)), help)
     })?;
     // SAFETY: `export_plugin!` gives the function this type, and the build id says that the types are the same.
     let register: Result<Symbol<fn(&mut App)>, _> = unsafe { library.get(REGISTER) };
     let register = register
         .map(|symbol| *symbol)
-        .map_err(|error| problem(format!("has a manifest but no function `{REGISTER}`: {error}"), "build it again"));
+        .map_err(|_| problem(format!("has a manifest but no function `{REGISTER}`"), "build it with `export_plugin!`"));
     // Never unloaded: the world is going to hold its types and systems.
     std::mem::forget(library);
     let register = register?;

@@ -8,7 +8,30 @@ use serde::{Deserialize, Serialize};
 
 /// A counter-based generator (ChaCha with 8 rounds) with a name. Implements [`rand::Rng`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Place", into = "Place")]
 pub struct Stream(ChaCha8Rng);
+
+/// What a stream is stored as: its key and how many words have been drawn, high and low half.
+#[derive(Serialize, Deserialize)]
+struct Place {
+    key: [u8; 32],
+    drawn: (u64, u64),
+}
+
+impl From<Stream> for Place {
+    fn from(stream: Stream) -> Self {
+        let drawn = stream.0.get_word_pos();
+        Self { key: stream.0.get_seed(), drawn: ((drawn >> 64) as u64, drawn as u64) }
+    }
+}
+
+impl From<Place> for Stream {
+    fn from(place: Place) -> Self {
+        let mut stream = ChaCha8Rng::from_seed(place.key);
+        stream.set_word_pos(u128::from(place.drawn.0) << 64 | u128::from(place.drawn.1));
+        Self(stream)
+    }
+}
 
 impl Stream {
     /// The stream of `role` (who draws, such as `player 1`) for `purpose` (what for, such as `exploration`) in `seed`

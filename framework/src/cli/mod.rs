@@ -135,7 +135,7 @@ fn print_problems(plugins: &Plugins) {
 fn print_mistakes(mistakes: &[Mistake]) {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     for mistake in mistakes {
-        eprint!("{}", mistake.render(colour));
+        eprintln!("{}", mistake.render(colour));
     }
     let count = mistakes.len();
     eprintln!("{count} mistake{} found", if count == 1 { "" } else { "s" });

@@ -5,19 +5,19 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use miette::NamedSource;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::mistake::{Mistake, Source, suggest};
+use super::mistake::{Mistake, NamedText, Source, suggest};
 use super::ron_options;
-use super::text::{self, Call, FieldText};
+use super::text::{self, Call, FieldText, Unbalanced};
 
 const RUN_FIELDS: &[&str] =
     &["name", "seed", "seeds", "episodes", "steps", "instances", "lane_width", "evaluate", "game", "entries"];
 const ENTRY_FIELDS: &[&str] = &["label", "all", "players", "game"];
 
-/// A run file whose own fields have been read.
+/// A run file whose own fields have been read. The fields that could not be read have values that mean nothing, and
+/// their mistakes stand in [`RunFile::mistakes`]: the rest can still be searched for more.
 #[derive(Clone, Debug)]
 pub struct RunFile {
     /// The text, with the name under which errors show it.
@@ -42,6 +42,8 @@ pub struct RunFile {
     pub game: Option<Range<usize>>,
     /// The entries.
     pub entries: Vec<EntryText>,
+    /// What is wrong with the file's own fields.
+    pub mistakes: Vec<Mistake>,
 }
 
 /// An entry as it is written.
@@ -76,7 +78,7 @@ impl RunFile {
     /// Reads a run file from the disk, with `--set` overrides applied to its text.
     ///
     /// # Errors
-    /// Every mistake that can be told without the plugins.
+    /// The file cannot be read, or an override cannot be made, or see [`RunFile::parse`].
     pub fn read(path: &Path, set: &[String]) -> Result<Self, Vec<Mistake>> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let help = "name a run file, such as one of the folder `runs`";
@@ -93,20 +95,19 @@ impl RunFile {
     /// Reads the text of a run file; `name` is what errors call it.
     ///
     /// # Errors
-    /// Every mistake that can be told without the plugins.
+    /// The text as a whole cannot be read. Mistakes in single fields are kept in [`RunFile::mistakes`].
     pub fn parse(name: &str, text: String) -> Result<Self, Vec<Mistake>> {
-        let source: Source = Arc::new(NamedSource::new(name, text.clone()));
-        let mut reader = Reader { text: &text, source: &source, mistakes: Vec::new() };
-        let file = reader.run();
-        match file {
-            Some(file) if reader.mistakes.is_empty() => Ok(file),
-            _ => Err(reader.mistakes),
+        let source: Source = Arc::new(NamedText { name: name.to_owned(), text });
+        let mut reader = Reader { text: &source.text, source: &source, mistakes: Vec::new() };
+        match reader.run() {
+            Some(file) => Ok(Self { mistakes: reader.mistakes, ..file }),
+            None => Err(reader.mistakes),
         }
     }
 
     /// The text of a place.
     pub fn text(&self, range: &Range<usize>) -> &str {
-        &self.source.inner()[range.clone()]
+        &self.source.text[range.clone()]
     }
 }
 
@@ -153,21 +154,43 @@ impl Reader<'_> {
         let help =
             "a run file reads `Run(name: \"...\", seeds: 20, episodes: 200, steps: 25, game: ..., entries: [...])`";
         if whole.is_empty() {
-            self.mistakes.push(Mistake::new(format!("the run file `{}` is empty", self.source.name())).help(help));
+            self.mistakes.push(Mistake::new(format!("the run file `{}` is empty", self.source.name)).help(help));
             return None;
         }
-        // First the brackets, strings and commas: all else relies on them.
-        if let Err(error) = ron_options().from_str::<&ron::value::RawValue>(self.text) {
-            self.mistakes.push(explain(self.source, 0, "the run file is no RON text", &error));
+        let first = self.text[whole.clone()].lines().next().unwrap_or_default().trim_end();
+        if !first.strip_prefix("Run").is_some_and(|rest| rest.trim_start().starts_with('(')) {
+            let length = first.find(['(', ':']).filter(|length| *length > 0).unwrap_or(first.len());
+            self.wrong(whole.start..whole.start + length, "a run file begins with `Run(`", help);
             return None;
         }
-        let run = Call::parse(self.text, whole.clone()).filter(|run| &self.text[run.name.clone()] == "Run");
-        let Some(run) = run.filter(|run| run.brackets.is_some()) else {
-            let end = self.text[whole.clone()].find(['(', '\n']).map_or(whole.end, |length| whole.start + length);
-            self.wrong(whole.start..end.max(whole.start + 1), "a run file begins with `Run(`", help);
+        // First the brackets and quotation marks, then the commas: all else relies on them.
+        if let Some(unbalanced) = text::unbalanced(self.text) {
+            self.unbalanced(unbalanced);
             return None;
-        };
-        self.check_fields(&run, "a run", RUN_FIELDS);
+        }
+        let open = whole.start + first.find('(').unwrap_or_default();
+        let behind = text::trim(self.text, text::close(self.text, open).unwrap_or(whole.end)..whole.end);
+        if !behind.is_empty() {
+            let line = self.text[behind.clone()].lines().next().unwrap_or_default().trim_end();
+            let place = behind.start..behind.start + line.len();
+            self.wrong(
+                place,
+                "something stands behind the run's closing bracket",
+                "a run file holds one run: remove it",
+            );
+            return None;
+        }
+        let run = Call::parse(self.text, whole)?;
+        let syntax = ron_options().from_str::<&ron::value::RawValue>(self.text).err();
+        if syntax.is_none() || !run.odd.is_empty() {
+            self.check_fields(&run, "a run", RUN_FIELDS);
+        }
+        if let Some(error) = syntax {
+            if self.mistakes.is_empty() {
+                self.mistakes.push(explain(self.source, 0, "the run file cannot be read", &error));
+            }
+            return None;
+        }
 
         let name: Option<String> = self.required(&run, "name", "a text such as \"differential game\"");
         let episodes = self.required(&run, "episodes", "how many, such as 200");
@@ -180,6 +203,9 @@ impl Reader<'_> {
         let game = run.field(self.text, "game").map(|field| field.value.clone());
         let entries = self.entries(&run);
 
+        if let (Some(""), Some(place)) = (name.as_deref().map(str::trim), run.field(self.text, "name")) {
+            self.wrong(place.value.clone(), "the run's name is empty", "give it a text: its results are found by it");
+        }
         for (field, zero) in [
             ("episodes", episodes == Some(0u64)),
             ("steps", steps == Some(0u32)),
@@ -191,19 +217,46 @@ impl Reader<'_> {
                 self.wrong(place.value.clone(), format!("`{field}` is 0"), "expected at least 1");
             }
         }
+        // What is missing here is among the mistakes.
         Some(RunFile {
             source: Arc::clone(self.source),
-            name: name?,
-            seed: seed?,
-            seeds: seeds?,
-            episodes: episodes?,
-            steps: steps?,
-            instances: instances?,
-            lane_width: lane_width?,
-            evaluate_every: evaluate?.every,
+            name: name.unwrap_or_default(),
+            seed: seed.unwrap_or_default(),
+            seeds: seeds.unwrap_or_default(),
+            episodes: episodes.unwrap_or_default(),
+            steps: steps.unwrap_or_default(),
+            instances: instances.unwrap_or_default(),
+            lane_width: lane_width.unwrap_or_default(),
+            evaluate_every: evaluate.map_or(0, |evaluate| evaluate.every),
             game,
-            entries: entries?,
+            entries: entries.unwrap_or_default(),
+            mistakes: Vec::new(),
         })
+    }
+
+    fn unbalanced(&mut self, unbalanced: Unbalanced) {
+        let text = self.text;
+        match unbalanced {
+            Unbalanced::Open(place) if text[place.clone()].starts_with('"') => {
+                self.wrong(place, "this text is never closed", "add the closing quotation mark");
+            }
+            Unbalanced::Open(place) => {
+                let help = format!("add `{}` where it ends", text::closing(&text[place.start..]));
+                self.wrong(place, "this bracket is never closed", help);
+            }
+            Unbalanced::Close(place, None) => {
+                self.wrong(place, "this bracket closes nothing", "remove it, or open one before it");
+            }
+            Unbalanced::Close(place, Some(open)) => {
+                let (line, column) = text::line_and_column(text, open);
+                let (found, needed) = (&text[place.clone()], text::closing(&text[open..]));
+                let what = format!(
+                    "found `{found}` where `{needed}` is expected: `{}` of line {line}, column {column} is still open",
+                    &text[open..=open]
+                );
+                self.wrong(place, what, format!("add `{needed}` before it, or remove one of the two"));
+            }
+        }
     }
 
     /// Unknown names, names given twice and parts that are no fields.
@@ -218,11 +271,8 @@ impl Reader<'_> {
             }
         }
         for odd in &call.odd {
-            self.wrong(
-                odd.clone(),
-                format!("{what} has named fields only"),
-                format!("{what} has: {}", known.join(", ")),
-            );
+            let help = format!("write `name: value`; {what} has: {}", known.join(", "));
+            self.wrong(odd.clone(), format!("{what} has named fields only"), help);
         }
     }
 
@@ -276,7 +326,7 @@ impl Reader<'_> {
     }
 
     fn entries(&mut self, run: &Call) -> Option<Vec<EntryText>> {
-        let help = "a list of algorithms such as `entries: [maddpg(), ddpg(batch: 64)]`";
+        let help = "expected a list of algorithms such as `entries: [maddpg(), ddpg(batch: 64)]`";
         let Some(field) = run.field(self.text, "entries").cloned() else {
             self.wrong(run.name.clone(), "the field `entries` is missing", help);
             return None;
@@ -319,49 +369,77 @@ impl Reader<'_> {
     }
 }
 
+/// Where the RON reader stumbled, in a part of the source that begins at `base`. Its own places may lie before the white
+/// space or inside the word that it means.
+pub(super) fn stumbled(source: &Source, base: usize, error: &ron::error::SpannedError) -> usize {
+    let whole = &source.text;
+    let at = base + text::offset(&whole[base..], error.span.start.line, error.span.start.col);
+    text::trim(whole, at.min(whole.len())..whole.len()).start
+}
+
 /// A mistake that the RON reader found in a part of the source that begins at `base`.
 pub(super) fn explain(source: &Source, base: usize, what: &str, error: &ron::error::SpannedError) -> Mistake {
     use ron::Error::*;
-    let whole = source.inner();
-    let part = &whole[base..];
-    let start = (base + text::offset(part, error.span.start.line, error.span.start.col)).min(whole.len());
-    let end = (base + text::offset(part, error.span.end.line, error.span.end.col)).min(whole.len());
-    // The reader's span ends before, on or behind the last character: take in the word that it touches.
-    let word = |at: usize| {
-        whole[at..].find(|c: char| c.is_whitespace() || ",()[]{}:".contains(c)).map_or(whole.len(), |n| at + n)
-    };
-    let end = end.max(word(start)).max((start + 1).min(whole.len()));
-    let end = (start..=end).rev().find(|&at| whole.is_char_boundary(at)).unwrap_or(start);
-    let found = &whole[start..end];
-    let (message, help) = match &error.code {
-        NoSuchEnumVariant { expected, found, .. } => {
-            (format!("{what}: `{found}` is none of its choices"), suggest(found, "the choices are", expected))
+    let whole = &source.text;
+    let at = stumbled(source, base, error);
+    let word_ends = |c: char| c.is_whitespace() || ",()[]{}:".contains(c);
+    let word_end = whole[at..].find(word_ends).map_or(whole.len(), |length| at + length);
+    let first_end = at + whole[at..].chars().next().map_or(0, char::len_utf8);
+    let word = at..word_end.max(first_end);
+    let value = text::value_at(whole, at);
+    let (found, written) = (&whole[word.clone()], &whole[value.clone()]);
+    let is_number = written.starts_with(|c: char| "-+.0123456789".contains(c));
+    let of_the_value = |expected: &str| (value.clone(), format!("{what} is `{written}`"), expected.to_owned());
+    let (place, message, help) = match &error.code {
+        NoSuchEnumVariant { expected, .. } => {
+            let help = suggest(found, "the choices are", &without_aliases(expected));
+            (word.clone(), format!("{what}: `{found}` is none of its choices"), help)
         }
-        NoSuchStructField { expected, found, .. } => {
-            (format!("{what}: there is no field `{found}`"), suggest(found, "the fields are", expected))
+        NoSuchStructField { expected, .. } => {
+            let help = suggest(found, "the fields are", expected);
+            (word.clone(), format!("{what}: there is no field `{found}`"), help)
         }
         MissingStructField { field, .. } => {
-            (format!("{what}: the field `{field}` is missing"), format!("add `{field}: ...`"))
+            (word, format!("{what}: the field `{field}` is missing"), format!("add `{field}: ...`"))
         }
         DuplicateStructField { field, .. } => {
-            (format!("{what}: `{field}` is given twice"), "remove one of them".to_owned())
+            (word, format!("{what}: `{field}` is given twice"), "remove one of them".to_owned())
         }
-        ExpectedFloat => (format!("{what} is `{found}`"), "expected a number".to_owned()),
-        ExpectedInteger => (format!("{what} is `{found}`"), "expected a whole number".to_owned()),
-        ExpectedBoolean => (format!("{what} is `{found}`"), "expected `true` or `false`".to_owned()),
-        ExpectedString => (format!("{what} is `{found}`"), "expected a text in quotation marks".to_owned()),
-        ExpectedArray => (format!("{what} is `{found}`"), "expected a list `[...]`".to_owned()),
-        IntegerOutOfBounds => {
-            (format!("{what} is `{found}`"), "expected a whole number in its type's range".to_owned())
+        ExpectedFloat => of_the_value("expected a number"),
+        ExpectedInteger => of_the_value("expected a whole number"),
+        ExpectedBoolean => of_the_value("expected `true` or `false`"),
+        ExpectedString => of_the_value("expected a text in quotation marks"),
+        ExpectedArray => of_the_value("expected a list `[...]`"),
+        ExpectedIdentifier => of_the_value("expected one of its names, without quotation marks"),
+        ExpectedStructLike | ExpectedNamedStructLike(_) => {
+            of_the_value("expected fields in brackets, as `(name: value)`")
         }
-        Eof => (format!("{what}: it ends too early"), "a closing bracket or quotation mark is missing".to_owned()),
-        InvalidValueForType { expected, found } => (format!("{what} is {found}"), format!("expected {expected}")),
+        IntegerOutOfBounds if written.starts_with('-') => of_the_value("expected a whole number that is not negative"),
+        IntegerOutOfBounds => of_the_value("expected a smaller whole number"),
+        // A whole number was read, and ended before what is written there does.
+        ExpectedComma | TrailingCharacters if value.start < at && is_number => of_the_value("expected a whole number"),
+        ExpectedComma | ExpectedStructLikeEnd | ExpectedArrayEnd => {
+            (word.clone(), format!("{what}: a comma is missing before `{found}`"), "add `,` before it".to_owned())
+        }
+        InvalidValueForType { expected, found } => {
+            (value, format!("{what} is {found}"), format!("expected {expected}"))
+        }
         other => {
             let text = other.to_string();
             let mut letters = text.chars();
             let text: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
-            (format!("{what}: {text}"), "see the README for how run files read".to_owned())
+            (word, format!("{what}: {text}"), "see the README for how run files read".to_owned())
         }
     };
-    Mistake::new(message).help(help).at(source, start..end)
+    Mistake::new(message).help(help).at(source, place)
+}
+
+/// The choices of an enum without second spellings such as `Printed` beside `printed`.
+fn without_aliases(choices: &[&'static str]) -> Vec<&'static str> {
+    let letters = |name: &str| name.replace('_', "").to_lowercase();
+    let is_alias = |name: &str| {
+        name.starts_with(char::is_uppercase)
+            && choices.iter().any(|other| other.starts_with(char::is_lowercase) && letters(other) == letters(name))
+    };
+    choices.iter().copied().filter(|name| !is_alias(name)).collect()
 }

@@ -4,10 +4,37 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan};
+use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+
+use super::text;
 
 /// A text with the name under which errors show it.
-pub type Source = Arc<NamedSource<String>>;
+pub type Source = Arc<NamedText>;
+
+/// See [`Source`].
+#[derive(Debug)]
+pub struct NamedText {
+    /// The name.
+    pub name: String,
+    /// The text.
+    pub text: String,
+}
+
+impl SourceCode for NamedText {
+    /// As miette reads a `String`, but with columns that count characters, as editors do, and not bytes.
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        lines_before: usize,
+        lines_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let part = self.text.read_span(span, lines_before, lines_after)?;
+        let (_, column) = text::line_and_column(&self.text, part.span().offset());
+        let (data, span, line, count) = (part.data(), *part.span(), part.line(), part.line_count());
+        Ok(Box::new(MietteSpanContents::new_named(self.name.clone(), data, span, line, column - 1, count)))
+    }
+}
 
 /// A mistake, with its place where it has one.
 #[derive(Clone, Debug)]
@@ -40,7 +67,11 @@ impl Mistake {
     pub fn render(&self, colour: bool) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let mut text = String::new();
-        match GraphicalReportHandler::new_themed(theme).with_links(false).with_width(110).render_report(&mut text, self)
+        match GraphicalReportHandler::new_themed(theme)
+            .with_links(false)
+            .with_width(110)
+            .with_break_words(false)
+            .render_report(&mut text, self)
         {
             Ok(()) => text,
             Err(fmt::Error) => format!("{self}\n"),

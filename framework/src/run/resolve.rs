@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::file::{PlayersText, RunFile, explain};
+use super::file::{EntryText, PlayersText, RunFile, explain, stumbled};
 use super::mistake::{Mistake, suggest};
 use super::text::Call;
 use crate::app::App;
@@ -72,11 +72,12 @@ impl Run {
     /// Finds and checks everything that the run file names; loads the plugins that it needs.
     ///
     /// # Errors
-    /// Every mistake.
+    /// Every mistake, those of the file's own fields too, in the order of the text.
     pub fn resolve(file: &RunFile, app: &mut App, plugins: &mut Plugins) -> Result<Self, Vec<Mistake>> {
-        let mut resolver = Resolver { file, app, plugins, mistakes: Vec::new() };
+        let mut resolver = Resolver { file, app, plugins, mistakes: file.mistakes.clone() };
         let entries = resolver.entries();
         if !resolver.mistakes.is_empty() {
+            resolver.mistakes.sort_by_key(|mistake| mistake.place.as_ref().map_or(0, |(_, range)| range.start));
             return Err(resolver.mistakes);
         }
         Ok(Self {
@@ -137,7 +138,7 @@ impl Resolver<'_> {
                     None
                 }
             };
-            let players = self.players(&written.players, game.as_ref().map(|(_, _, spec)| spec));
+            let players = self.players(written, game.as_ref().map(|(_, _, spec)| spec));
             let (Some((game_name, game, spec)), Some(players)) = (game, players) else { continue };
             let mut entry = Entry { label: String::new(), game_name, game, spec, players };
             let (label, place) = match &written.label {
@@ -147,16 +148,16 @@ impl Resolver<'_> {
             entry.label = label;
             if entry.label.trim().is_empty() {
                 self.wrong(place, "the label is empty", "give it a text that tells the entry from the others");
-            } else if let Some((_, other)) =
+            } else if let Some((other, range)) =
                 entries.iter().find(|(other, _)| crate::record::slug(&other.label) == crate::record::slug(&entry.label))
             {
-                let (line, _) = super::text::line_and_column(file.source.inner(), other.start);
-                let help = "give each its own, as `Entry(label: \"...\", all: ...)`";
-                self.wrong(
-                    place,
-                    format!("the label {:?} is also that of the entry in line {line}", entry.label),
-                    help,
-                );
+                let (line, _) = super::text::line_and_column(&file.source.text, range.start);
+                let what = if other.label == entry.label {
+                    format!("the label {:?} is also that of the entry in line {line}", entry.label)
+                } else {
+                    format!("the labels {:?} and, in line {line}, {:?} name the same files", entry.label, other.label)
+                };
+                self.wrong(place, what, "give each its own, as `Entry(label: \"...\", all: ...)`");
             } else {
                 entries.push((entry, place));
             }
@@ -174,17 +175,19 @@ impl Resolver<'_> {
         Some((name, game, spec))
     }
 
-    fn players(
-        &mut self,
-        players: &PlayersText,
-        spec: Option<&GameSpec>,
-    ) -> Option<Vec<(String, Arc<dyn AnyAlgorithm>)>> {
+    fn players(&mut self, entry: &EntryText, spec: Option<&GameSpec>) -> Option<Vec<(String, Arc<dyn AnyAlgorithm>)>> {
+        let players = &entry.players;
         let needed = spec.map(|spec| spec.players.len());
         let ranges = match (players, needed) {
             (PlayersText::All(range), _) => vec![range.clone()],
             (PlayersText::Each(ranges), Some(needed)) if ranges.len() != needed => {
-                let place = ranges.first().map_or(0, |first| first.start)..ranges.last().map_or(0, |last| last.end);
-                let message = format!("`players` has {} algorithms, the game has {needed} players", ranges.len());
+                let place = match (ranges.first(), ranges.last()) {
+                    (Some(first), Some(last)) => first.start..last.end,
+                    _ => entry.range.clone(),
+                };
+                let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+                let (given, needed) = (count(ranges.len(), "algorithm"), count(needed, "player"));
+                let message = format!("`players` has {given}, the game has {needed}");
                 self.wrong(place, message, "give one algorithm per player, or `all: ...` for all");
                 return None;
             }
@@ -220,7 +223,7 @@ impl Resolver<'_> {
 
     /// `name(...)` or a bare name.
     fn call(&mut self, range: Range<usize>, what: &str) -> Option<Call> {
-        let call = Call::parse(self.file.source.inner(), range.clone()).filter(|call| !call.name.is_empty());
+        let call = Call::parse(&self.file.source.text, range.clone()).filter(|call| !call.name.is_empty());
         if call.is_none() {
             let found = self.file.text(&range).to_owned();
             self.wrong(
@@ -291,8 +294,7 @@ impl Resolver<'_> {
                 None
             }
             Err(ParamsError::Unreadable(error)) => {
-                let at = base
-                    + super::text::offset(&file.source.inner()[base..], error.span.start.line, error.span.start.col);
+                let at = stumbled(&file.source, base, &error);
                 let field = call.fields.iter().find(|field| field.value.contains(&at) || field.value.end == at);
                 let what = match field {
                     Some(field) => format!("{owner}: parameter `{}`", file.text(&field.key)),
@@ -307,7 +309,7 @@ impl Resolver<'_> {
     /// Parameters that can be read but make no sense: shown at the value, or at the name where it was left out.
     fn invalid(&mut self, call: &Call, owner: &str, invalid: &Invalid) {
         let file = self.file;
-        let field = invalid.field.and_then(|name| call.field(file.source.inner(), name));
+        let field = invalid.field.and_then(|name| call.field(&file.source.text, name));
         let place = field.map_or(call.name.clone(), |field| field.value.clone());
         let (found, help) = invalid.what.split_once("; ").unwrap_or((&invalid.what, "see `equiflow describe`"));
         let message = match invalid.field {

@@ -33,7 +33,7 @@ fn apply_one(mut source: String, change: &str) -> Result<String, Mistake> {
             let names: Vec<_> = items.iter().map(|item| item_name(&source, item)).collect();
             let index = step.parse().ok().or_else(|| names.iter().position(|name| name == step));
             place = index.and_then(|index: usize| items.get(index).cloned()).ok_or_else(|| {
-                let help = suggest(step, "by number from 0, or by name", &names);
+                let help = suggest(step, "items go by number from 0, or by name", &names);
                 wrong(format!("the list has no item `{step}`")).help(help)
             })?;
             continue;

@@ -35,8 +35,9 @@ impl Call {
         if rest.is_empty() {
             return (!name.is_empty()).then_some(Self { name, brackets: None, fields: Vec::new(), odd: Vec::new() });
         }
-        let inner = text[rest.clone()].strip_prefix('(').and_then(|inner| inner.strip_suffix(')'));
-        inner?;
+        if !text[rest.clone()].starts_with('(') || close(text, rest.start) != Some(rest.end) {
+            return None;
+        }
         let mut call = Self { name, brackets: Some(rest.clone()), fields: Vec::new(), odd: Vec::new() };
         for part in split(text, rest.start + 1..rest.end - 1) {
             let key_end = ident_end(text, part.start, part.end);
@@ -108,6 +109,82 @@ fn split(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
     parts
 }
 
+/// A bracket or quotation mark that is not closed, or closes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unbalanced {
+    /// It is never closed.
+    Open(Range<usize>),
+    /// A closing bracket, with the innermost bracket that is open there and needs another one.
+    Close(Range<usize>, Option<usize>),
+}
+
+/// The first bracket or quotation mark without its counterpart.
+pub fn unbalanced(text: &str) -> Option<Unbalanced> {
+    let mut open: Vec<usize> = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let next = skip(text, at);
+        let token = &text[at..next];
+        match token {
+            "(" | "[" | "{" => open.push(at),
+            ")" | "]" | "}" => match open.pop() {
+                Some(start) if closing(&text[start..]) == token => {}
+                other => return Some(Unbalanced::Close(at..next, other)),
+            },
+            _ if token.starts_with('"') && (token.len() == 1 || !token.ends_with('"')) => {
+                return Some(Unbalanced::Open(at..at + 1));
+            }
+            _ => {}
+        }
+        at = next;
+    }
+    open.pop().map(|start| Unbalanced::Open(start..start + 1))
+}
+
+/// The bracket that closes the one at the start of `text`.
+pub fn closing(text: &str) -> &'static str {
+    match text.as_bytes().first() {
+        Some(b'(') => ")",
+        Some(b'[') => "]",
+        Some(b'{') => "}",
+        _ => "\"",
+    }
+}
+
+/// Where the bracket that opens at `open` has been closed again.
+pub fn close(text: &str, open: usize) -> Option<usize> {
+    let (mut at, mut depth) = (open, 0usize);
+    while at < text.len() {
+        let next = skip(text, at);
+        match &text[at..next] {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" if depth <= 1 => return Some(next),
+            ")" | "]" | "}" => depth -= 1,
+            _ => {}
+        }
+        at = next;
+    }
+    None
+}
+
+/// The value, or what stands in place of one, around `at`: up to the commas and brackets around it.
+pub fn value_at(text: &str, at: usize) -> Range<usize> {
+    let is_end = |c: char| c.is_whitespace() || ",()[]{}:\"".contains(c);
+    let start = text[..at].rfind(is_end).map_or(0, |i| i + text[i..].chars().next().map_or(1, char::len_utf8));
+    let (mut end, mut depth) = (start, 0usize);
+    while end < text.len() {
+        let next = skip(text, end);
+        match &text[end..next] {
+            "(" | "[" | "{" => depth += 1,
+            "," | ")" | "]" | "}" if depth == 0 => break,
+            ")" | "]" | "}" => depth -= 1,
+            _ => {}
+        }
+        end = next;
+    }
+    trim(text, start..end)
+}
+
 /// The end of the token that starts at `at`: a comment, a string, a run of white space, or one character.
 fn skip(text: &str, at: usize) -> usize {
     let rest = &text[at..];
@@ -132,11 +209,11 @@ fn skip(text: &str, at: usize) -> usize {
         }
         return at + i;
     }
-    if first == '"' {
+    if first == '"' || first == '\'' {
         let mut escaped = false;
         for (i, c) in rest.char_indices().skip(1) {
             match c {
-                '"' if !escaped => return at + i + 1,
+                _ if c == first && !escaped => return at + i + 1,
                 '\\' => escaped = !escaped,
                 _ => escaped = false,
             }
@@ -209,7 +286,7 @@ mod tests {
 
     #[test]
     fn other_things_are_no_calls() {
-        for text in ["3", "[1]", "\"text\"", "", "f(x) y"] {
+        for text in ["3", "[1]", "\"text\"", "", "f(x) y", "f(x) g(y)", "f(x), (y)"] {
             assert_eq!(Call::parse(text, 0..text.len()), None, "{text}");
         }
         let call = Call::parse("f(1, a: 2)", 0..10).unwrap();
@@ -222,6 +299,26 @@ mod tests {
         let parts: Vec<_> = items(text, 0..text.len()).unwrap().into_iter().map(|range| &text[range]).collect();
         assert_eq!(parts, ["ddpg()", "Entry(all: a, label: \"b, c\")"]);
         assert_eq!(items("(1)", 0..3), None);
+    }
+
+    #[test]
+    fn brackets_without_their_counterpart_are_found() {
+        use Unbalanced::{Close, Open};
+        for text in ["", "Run(a: [1, (2)], b: \")\", c: '(' /* [ */) // {", "r#\"(\"#"] {
+            assert_eq!(unbalanced(text), None, "{text}");
+        }
+        assert_eq!(unbalanced("(a: [1)"), Some(Close(6..7, Some(4))));
+        assert_eq!(unbalanced("(a: 1))"), Some(Close(6..7, None)));
+        assert_eq!(unbalanced("(a: [1]"), Some(Open(0..1)));
+        assert_eq!(unbalanced("(a: \"b)"), Some(Open(4..5)));
+    }
+
+    #[test]
+    fn the_value_around_a_place() {
+        let text = "(a: -4, b: \"x, y\", c: [1, (2)] /* no */, d: 4.5)";
+        for (inside, value) in [("4,", "-4"), ("\"x", "\"x, y\""), ("[1", "[1, (2)]"), (".5", "4.5")] {
+            assert_eq!(&text[value_at(text, text.find(inside).unwrap())], value);
+        }
     }
 
     #[test]
