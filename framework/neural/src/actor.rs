@@ -63,7 +63,9 @@ impl Actor {
     ///
     /// If they do not; see [`check_box`].
     pub fn new(seat: &Seat, params: &ActorParams) -> Self {
-        let Space::Box { low, high } = seat.action() else { panic!("the actions of a deterministic actor lie in a box") };
+        let Space::Box { low, high } = seat.action() else {
+            panic!("the actions of a deterministic actor lie in a box")
+        };
         let mut sizes = vec![seat.observation().width()];
         sizes.extend(params.hidden);
         sizes.push(low.len());
@@ -147,8 +149,13 @@ impl Checkpoint for Actor {
 pub fn check_box(game: &GameSpec, player: usize) -> Result<(), Invalid> {
     let space = &game.players[player].action;
     match space {
-        Space::Box { low, high } if low.iter().zip(high).all(|(low, high)| low.is_finite() && high.is_finite()) => Ok(()),
-        _ => Err(Invalid { field: None, what: format!("its actions are {space}; expected a bounded box of real numbers") }),
+        Space::Box { low, high } if low.iter().zip(high).all(|(low, high)| low.is_finite() && high.is_finite()) => {
+            Ok(())
+        }
+        _ => Err(Invalid {
+            field: None,
+            what: format!("its actions are {space}; expected a bounded box of real numbers"),
+        }),
     }
 }
 
@@ -166,6 +173,11 @@ pub fn check_positive(field: &'static str, value: f64) -> Result<(), Invalid> {
 /// # Errors
 ///
 /// What it is instead, and what is expected.
-pub fn check_range(field: &'static str, value: impl std::fmt::Display, fits: bool, expected: &str) -> Result<(), Invalid> {
+pub fn check_range(
+    field: &'static str,
+    value: impl std::fmt::Display,
+    fits: bool,
+    expected: &str,
+) -> Result<(), Invalid> {
     if fits { Ok(()) } else { Err(Invalid::new(field, format!("{value} is out of range; expected {expected}"))) }
 }

@@ -86,7 +86,6 @@ impl Adam {
     pub fn set_learning_rate(&mut self, learning_rate: f64) {
         self.params.learning_rate = learning_rate;
     }
-
 }
 
 impl Checkpoint for Adam {

@@ -10,8 +10,8 @@ use crate::convert::per_seed;
 use crate::losses::policy_loss;
 use crate::mlp::{Layers, Mlp};
 use crate::threads::pin;
-use std::ops::Range;
 use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
+use std::ops::Range;
 use tch::Tensor;
 
 /// What one gradient step found, for each seed.
@@ -110,7 +110,6 @@ impl Learner {
         let gradient_norm = self.adam.step(self.net.parameters_mut(), &mut self.gradient);
         Step { loss: per_seed(loss), gradient_norm }
     }
-
 }
 
 impl Checkpoint for Learner {

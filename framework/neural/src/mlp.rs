@@ -7,9 +7,9 @@
 use crate::backward::Tape;
 use crate::convert::{restore_tensor, save_tensor};
 use crate::threads::pin;
+use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
-use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use tch::{Kind, Tensor};
 
 /// How the last layer of a network starts.
@@ -181,7 +181,6 @@ impl Mlp {
         let _guard = tch::no_grad_guard();
         let _ = self.parameters.lerp_(&online.parameters, tau);
     }
-
 }
 
 impl Checkpoint for Mlp {

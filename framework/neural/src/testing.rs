@@ -32,7 +32,12 @@ pub fn stack(seeds: &[&Value], shape: &[i64]) -> Tensor {
 /// The flat parameters `[S, P]` of a network, from its layers of each seed.
 pub fn parameters(seeds: &[&Value]) -> Tensor {
     let flat = |layer: &Value| [numbers(&layer["weight"]), numbers(&layer["bias"])].concat();
-    let all: Vec<f64> = seeds.iter().flat_map(|layers| layers.as_array().expect("the fixture reads as its `make.py` documents").iter().flat_map(flat)).collect();
+    let all: Vec<f64> = seeds
+        .iter()
+        .flat_map(|layers| {
+            layers.as_array().expect("the fixture reads as its `make.py` documents").iter().flat_map(flat)
+        })
+        .collect();
     Tensor::from_slice(&all).view([seeds.len() as i64, -1])
 }
 

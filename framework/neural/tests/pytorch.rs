@@ -5,7 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that does not read as documented fails the test")]
 
 use equiflow::checkpoint::{Checkpoint, Snapshot};
-use equiflow_neural::testing::{adam, assert_all_close, assert_close, field, fixture, items, network, parameters, stack};
+use equiflow_neural::testing::{
+    adam, assert_all_close, assert_close, field, fixture, items, network, parameters, stack,
+};
 use equiflow_neural::{Adam, AdamParams, Kind, Learner, Tensor, mse, td_target};
 
 #[test]

@@ -2,7 +2,9 @@
 
 use equiflow::environment::Lane;
 use equiflow_neural::Kind;
-use equiflow_neural::testing::{adam, assert_all_close, assert_close, field, fixture, items, network, numbers, parameters, stack};
+use equiflow_neural::testing::{
+    adam, assert_all_close, assert_close, field, fixture, items, network, numbers, parameters, stack,
+};
 
 use super::*;
 
@@ -16,7 +18,8 @@ fn two_updates_are_those_of_pytorch() {
     let file = fixture(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/update.json"));
     let number = |name: &str| file[name].as_f64().unwrap();
     let [low, high] = ["low", "high"].map(|name| numbers(&file[name]).iter().map(|&x| x as f32).collect::<Vec<_>>());
-    let place = Player { observation: Space::cube(3, -1.0, 1.0), action: Space::Box { low: low.clone(), high: high.clone() } };
+    let place =
+        Player { observation: Space::cube(3, -1.0, 1.0), action: Space::Box { low: low.clone(), high: high.clone() } };
     let (game, lane) = (GameSpec::repeated(vec![place]), Lane { run_seed: 0, seeds: vec![0, 1], instances: 1 });
     let initial = items(&file["initial"]);
     for variant in items(&file["variants"]) {

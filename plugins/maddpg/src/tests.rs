@@ -1,7 +1,9 @@
 //! Whole updates against PyTorch in float64.
 
 use equiflow::environment::Lane;
-use equiflow_neural::testing::{adam, assert_all_close, assert_close, field, fixture, items, network, numbers, parameters, stack};
+use equiflow_neural::testing::{
+    adam, assert_all_close, assert_close, field, fixture, items, network, numbers, parameters, stack,
+};
 use equiflow_neural::{ActionBox, Kind};
 
 use super::*;
@@ -11,9 +13,8 @@ fn two_updates_of_two_agents_are_those_of_pytorch() {
     let file = fixture(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/update.json"));
     let number = |name: &str| file[name].as_f64().unwrap();
     let (observations, actions) = ([3, 2], [2, 1]);
-    let bounds = [0, 1].map(|i| {
-        ["low", "high"].map(|name| numbers(&file[name][i]).iter().map(|&x| x as f32).collect::<Vec<_>>())
-    });
+    let bounds = [0, 1]
+        .map(|i| ["low", "high"].map(|name| numbers(&file[name][i]).iter().map(|&x| x as f32).collect::<Vec<_>>()));
     let places = [0, 1].map(|i| {
         let [low, high] = bounds[i].clone();
         Player { observation: Space::cube(observations[i], -1.0, 1.0), action: Space::Box { low, high } }
@@ -24,9 +25,8 @@ fn two_updates_of_two_agents_are_those_of_pytorch() {
         let mut agents = [0, 1].map(|i| {
             let initial: Vec<_> = items(&file["initial"]).into_iter().map(|seed| &seed[i]).collect();
             let net = |kind: &str, name: &str| network(&file[&*format!("{kind}_sizes")][i], &field(&initial, name));
-            let learner = |name: &str, rate: &str| {
-                Learner::new(net(name, name), adam(&file, rate, &variant["max_grad_norm"]))
-            };
+            let learner =
+                |name: &str, rate: &str| Learner::new(net(name, name), adam(&file, rate, &variant["max_grad_norm"]));
             let mut agent = Maddpg::new(&MaddpgParams::default(), &Seat { lane: &lane, game: &game, player: i });
             let networks = agent.networks.get();
             networks.actor.bounds = ActionBox::new(&bounds[i][0], &bounds[i][1], Kind::Double);
