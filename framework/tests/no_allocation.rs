@@ -2,6 +2,7 @@
 //! the process is counted, so this is a test binary of its own with one test.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![expect(unsafe_code, reason = "counting calls of malloc means taking its place")]
+#![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};

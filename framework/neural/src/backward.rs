@@ -74,7 +74,7 @@ impl Tape {
 
 fn affine(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
     let out = empty_product(x, weight);
-    let _ = out.shallow_clone().copy_(bias);
+    out.shallow_clone().copy_(bias);
     product_into(x, weight, &out, true);
     out
 }

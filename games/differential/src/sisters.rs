@@ -27,7 +27,6 @@ macro_rules! sister {
 
             fn spec(&self) -> GameSpec {
                 let players = vec![Player::blind(Space::cube(1, -self.bound, self.bound)); 2];
-                #[expect(clippy::needless_update, reason = "each game states its own facts")]
                 GameSpec { $($fact: $value(self),)* ..GameSpec::repeated(players) }
             }
 

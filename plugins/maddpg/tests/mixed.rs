@@ -1,6 +1,8 @@
 //! MADDPG against other algorithms in one environment. Plugins that carry networks cannot be linked into one test, so
 //! they are loaded, as the program does it.
 
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
+
 use std::path::PathBuf;
 
 use equiflow::app::App;
