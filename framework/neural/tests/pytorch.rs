@@ -2,8 +2,6 @@
 //! updates are compared in the plugins.) The fixture lies beside the `make.py` that wrote it, which also documents its
 //! fields.
 
-#![expect(clippy::unwrap_used, reason = "a fixture that does not read as documented fails the test")]
-
 use equiflow::checkpoint::{Checkpoint, Snapshot};
 use equiflow_neural::testing::{
     adam, assert_all_close, assert_close, field, fixture, items, network, parameters, stack,

@@ -1,7 +1,5 @@
 //! Seeds never mix, and the same inputs give the same bits on any thread.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be read fails the test")]
-
 use equiflow::checkpoint::Snapshot;
 use equiflow_neural::{ActionBox, AdamParams, Kind, LastLayer, Learner, Mlp, Tensor, tensor};
 use rand::{RngExt, SeedableRng};
