@@ -81,11 +81,6 @@ impl Adam {
         let _ = parameters.addcdiv_(&self.mean, &self.scratch);
         per_seed(&norm)
     }
-
-    /// Changes the step size, for schedules.
-    pub fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.params.learning_rate = learning_rate;
-    }
 }
 
 impl Checkpoint for Adam {

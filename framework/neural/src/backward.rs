@@ -1,7 +1,7 @@
 //! The forward and backward pass of a network by hand, outside autograd's graph.
 //!
 //! For lanes of one seed it makes a MADDPG step 1.3 (batch 512) to 1.8 (batch 64) times as fast as autograd does; for
-//! lanes of four seeds 1.0 to 1.2 times (example `maddpg_step`, AMD EPYC, one core). It is short: the products of the
+//! lanes of four seeds 1.0 to 1.2 times (example `maddpg_step`, AMD EPYC, one core, both with MKL's products). It is short: the products of the
 //! forward pass, two for each layer on the way back, and the gradients go straight into one flat tensor. A test in
 //! `learner.rs` compares it to autograd.
 

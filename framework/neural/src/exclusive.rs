@@ -2,16 +2,16 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Holds a value that can be sent to another thread but not shared between threads, such as a [`Tensor`](crate::Tensor),
-/// which makes it `Sync`, as a component has to be. Through `&mut`, the way of every system, it costs nothing; only saving
-/// a checkpoint, which has `&`, takes the lock.
+/// Makes a value that can be sent to another thread but not shared between threads, such as a [`Tensor`](crate::Tensor),
+/// `Sync`, as a component has to be. Through `&mut`, the way of every system, it costs nothing; only saving a checkpoint,
+/// which has `&`, takes the lock.
 ///
 /// ```
 /// fn component<T: Send + Sync>(_: &T) {}
 /// let mut cell = equiflow_neural::Exclusive::new(std::cell::Cell::new(1));
 /// component(&cell);
 /// cell.get().set(2);
-/// assert_eq!(cell.into_inner().get(), 2);
+/// assert_eq!(cell.lock().get(), 2);
 /// ```
 #[derive(Debug, Default)]
 pub struct Exclusive<T>(Mutex<T>);
@@ -31,10 +31,5 @@ impl<T> Exclusive<T> {
     /// The value, locked.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Unwraps the value.
-    pub fn into_inner(self) -> T {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }

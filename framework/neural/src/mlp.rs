@@ -168,13 +168,6 @@ impl Mlp {
         self.parameters.kind()
     }
 
-    /// Takes over another network's parameters.
-    pub fn copy_from(&mut self, other: &Mlp) {
-        pin();
-        let _guard = tch::no_grad_guard();
-        self.parameters.copy_(&other.parameters);
-    }
-
     /// `self <- self + tau (online - self)` (Lillicrap et al. 2016, algorithm 1).
     pub fn soft_update(&mut self, online: &Mlp, tau: f64) {
         pin();
@@ -244,7 +237,5 @@ mod tests {
         target.soft_update(&online, 0.25);
         assert!(target.parameters().allclose(&(online.parameters() * 0.25), 1e-15, 0.0, false));
         assert!(!target.parameters().requires_grad());
-        target.copy_from(&online);
-        assert!(target.parameters().equal(online.parameters()));
     }
 }

@@ -154,7 +154,8 @@ impl Recorded {
         print!("{}", table::terminal(&summary));
         println!("results in {}", self.folder.display());
         if interrupted {
-            eprintln!("interrupted after {} of {} episodes", self.simulation.episode(), self.simulation.run().episodes);
+            let (done, all) = (self.simulation.episode(), self.simulation.run().episodes);
+            tracing::warn!("interrupted after {done} of {all} episodes");
         }
         Ok(if self.manifest.outcome == Outcome::Done { ExitCode::SUCCESS } else { failed() })
     }
@@ -173,7 +174,7 @@ fn stop_on_ctrl_c() -> Arc<AtomicBool> {
         if asked.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nstopping after this step; press Ctrl-C again to stop at once");
+        tracing::warn!("stopping after this step; press Ctrl-C again to stop at once");
     });
     if let Err(error) = handler {
         tracing::warn!("Ctrl-C will end the program at once: {error}");

@@ -9,7 +9,6 @@ pub mod text;
 pub use file::{RunFile, parse_seeds};
 pub use mistake::{Mistake, Source, suggest};
 pub use resolve::{Entry, Run};
-pub use set::apply as apply_set;
 
 /// How RON is read everywhere: an optional value needs no `Some(...)`.
 pub fn ron_options() -> ron::Options {
