@@ -32,6 +32,7 @@ pub mod environment;
 pub mod evaluate;
 mod learn;
 mod play;
+pub mod opponent;
 pub mod replay;
 pub mod workers;
 
@@ -51,7 +52,8 @@ pub mod prelude {
     pub use crate::app::App;
     pub use crate::checkpoint::{Array, Checkpoint, Snapshot, SnapshotError};
     pub use crate::game::{BestKnown, Game, GameSpec, Joint, Player, Returns, Space, Status};
-    pub use crate::params::Invalid;
+    pub use crate::opponent::{Answers, Inquiry, ModelLesson, ModelSeat, OpponentModel, Proposals};
+    pub use crate::params::{Choice, Invalid};
     pub use crate::schedule::{Step, StepSystems};
     pub use crate::stream::Stream;
     pub use crate::{export_plugin, params};

@@ -86,7 +86,7 @@ impl Algorithm for Fails {
             }
         }
     }
-    fn mean_action(&mut self, observation: &[f32], action: &mut [f32]) {
+    fn mean_action(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         action.iter_mut().zip(observation).for_each(|(action, seen)| *action = -0.1 * seen.clamp(-1.0, 1.0));
     }
 }

@@ -185,7 +185,7 @@ fn stop_on_ctrl_c() -> Arc<AtomicBool> {
 fn manifest(folder: &Path, run: &Run, plugins: &Plugins) -> Manifest {
     let entries = run.entries.iter().map(|entry| EntryManifest {
         label: entry.label.clone(),
-        algorithms: entry.players.iter().map(|(name, _)| name.clone()).collect(),
+        algorithms: entry.players.iter().map(|cast| cast.name.clone()).collect(),
         game: entry.game_text(),
         return_label: entry.spec.returns.label().to_owned(),
         best_known: entry.spec.best_known.as_ref().map(|best| BestKnown {
