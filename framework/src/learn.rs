@@ -1,6 +1,8 @@
 //! The systems of the algorithms' side of a step, one set per registered algorithm: act, ask for a batch, publish
 //! target actions, learn, report figures.
 
+use std::borrow::Cow;
+
 use bevy_ecs::prelude::*;
 use smallvec::SmallVec;
 
@@ -9,7 +11,7 @@ use crate::algorithm::{Algorithm, Lesson, Turn};
 use crate::environment::{Busy, Clock, Environment, Health, Lane, Live, Outcome, Players, Trial};
 use crate::game::Space;
 use crate::record::{Records, Row};
-use crate::replay::Batch;
+use crate::replay::{Batch, first_rows};
 use crate::workers::{Workers, fenced};
 
 /// Marks environments in which some player reads the others' target actions.
@@ -122,9 +124,13 @@ pub(crate) fn update<A: Algorithm>(
         if request.0 == 0 || health.is_lost() || !faults.0.is_empty() {
             return;
         }
-        let target_actions: SmallVec<[&[f32]; 8]> =
-            targets.iter_many(players.agents()).flatten().map(|target| &target.values[..]).collect();
-        let lesson = Lesson { step: clock.step, batch, target_actions: &target_actions };
+        // The batch is as large as the largest that a player asked for; this one gets what it asked for.
+        let own = batch.first(request.0);
+        let target_actions: SmallVec<[Cow<[f32]>; 8]> = (targets.iter_many(players.agents()).flatten())
+            .map(|target| first_rows(&target.values, batch.terminated.len(), batch.size, request.0))
+            .collect();
+        let target_actions: SmallVec<[&[f32]; 8]> = target_actions.iter().map(|actions| &actions[..]).collect();
+        let lesson = Lesson { step: clock.step, batch: &own, target_actions: &target_actions };
         let result = fenced(&mut busy, || Ok(algorithm.learn(&lesson)));
         match result {
             Ok(Ok(())) => {}
