@@ -57,7 +57,7 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
         0
     }
 
-    /// Learns from a batch of at least the size that it asked for (of which it uses the first so many).
+    /// Learns from a batch of the size that it asked for.
     ///
     /// # Errors
     /// What happened, by seed where it is one's alone.

@@ -8,13 +8,11 @@ use crate::algorithm::Algorithm;
 use crate::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use crate::environment::{Clock, Environment, Episodes, Health, Instances, Live, Outcome, Trial};
 use crate::game::Game;
-use crate::record::{Records, record_returns};
 use crate::opponent::{self, ModelOf, OpponentModel};
+use crate::record::{Records, record_returns};
 use crate::registry::{AlgorithmKind, GameKind, OpponentModelKind, Registry};
 use crate::replay::Replay;
-use crate::schedule::{
-    self, BeginTrial, InBatch, LearnSystems, ModelSystems, Rollout, Stage, Step, StepSystems, Turn,
-};
+use crate::schedule::{self, BeginTrial, InBatch, LearnSystems, ModelSystems, Rollout, Stage, Step, StepSystems, Turn};
 use crate::workers::Workers;
 use crate::{evaluate, learn, play};
 
@@ -46,8 +44,7 @@ impl App {
         world.init_resource::<Registry>();
         world.init_resource::<Records>();
         schedule::install(&mut world);
-        let mut app =
-            Self { world, savers: Vec::new(), games: 0, algorithms: 0, opponent_models: 0, records: 0 };
+        let mut app = Self { world, savers: Vec::new(), games: 0, algorithms: 0, opponent_models: 0, records: 0 };
         app.add_framework_systems();
         app.savers.extend([
             Saver::of_plain::<Clock>("clock"),

@@ -1,6 +1,8 @@
 //! The systems of the algorithms' side of a step, one set per registered algorithm: act, ask for a batch, publish
 //! target actions, learn, report figures.
 
+use std::borrow::Cow;
+
 use bevy_ecs::prelude::*;
 use smallvec::SmallVec;
 
@@ -11,7 +13,7 @@ use crate::game::Space;
 use crate::opponent::predict::predictions;
 use crate::opponent::{BatchPrediction, Models, Prediction};
 use crate::record::{Records, Row};
-use crate::replay::Batch;
+use crate::replay::{Batch, first_rows};
 use crate::workers::{Workers, fenced};
 
 /// Runs an agent's or a model's part of a stage, unless its lane is lost already. Says whether it came to its end.
@@ -158,10 +160,18 @@ pub(crate) fn update<A: Algorithm>(
         if request.0 == 0 {
             return;
         }
-        let target_actions: SmallVec<[&[f32]; 8]> =
-            targets.iter_many(players.agents()).flatten().map(|target| &target.values[..]).collect();
-        let predictions = &batch_predictions(of, &models);
-        let lesson = Lesson { step: clock.step, batch, target_actions: &target_actions, predictions };
+        // The batch is as large as the largest that a player asked for; this one gets what it asked for.
+        let (own, rows) = (batch.first(request.0), batch.terminated.len());
+        let target_actions: SmallVec<[Cow<[f32]>; 8]> = (targets.iter_many(players.agents()).flatten())
+            .map(|target| first_rows(&target.values, rows, batch.size, request.0))
+            .collect();
+        let target_actions: SmallVec<[&[f32]; 8]> = target_actions.iter().map(|actions| &actions[..]).collect();
+        let predictions: SmallVec<[Cow<BatchPrediction>; 8]> = (batch_predictions(of, &models).into_iter())
+            .map(|prediction| prediction.first(rows, batch.size, request.0))
+            .collect();
+        let predictions: SmallVec<[&BatchPrediction; 8]> = predictions.iter().map(|prediction| &**prediction).collect();
+        let lesson =
+            Lesson { step: clock.step, batch: &own, target_actions: &target_actions, predictions: &predictions };
         attempt(health, &mut faults, &mut busy, || algorithm.learn(&lesson));
     });
 }

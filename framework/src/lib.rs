@@ -31,8 +31,8 @@ pub mod algorithm;
 pub mod environment;
 pub mod evaluate;
 mod learn;
-mod play;
 pub mod opponent;
+mod play;
 pub mod replay;
 pub mod workers;
 

@@ -169,7 +169,13 @@ impl Plugins {
     /// # Errors
     /// There is none, or its plugin cannot be loaded.
     pub fn opponent_model(&mut self, app: &mut App, name: &str) -> Result<OpponentModelKind, Missing> {
-        self.kind(app, name, "opponent model", |registry| &registry.opponent_models, |manifest| &manifest.opponent_models)
+        self.kind(
+            app,
+            name,
+            "opponent model",
+            |registry| &registry.opponent_models,
+            |manifest| &manifest.opponent_models,
+        )
     }
 
     fn kind<K: Copy>(

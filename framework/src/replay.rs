@@ -1,6 +1,8 @@
 //! The replay memory of an environment: joint transitions per seed, kept once for all its players, and the batch that
 //! is drawn from it.
 
+use std::borrow::Cow;
+
 use bevy_ecs::prelude::*;
 
 use crate::checkpoint::{Checkpoint, Snapshot, SnapshotError};
@@ -187,6 +189,22 @@ pub struct PlayerBatch {
 }
 
 impl Batch {
+    /// The first `size` transitions of each seed: the batch itself when it holds just as many.
+    pub(crate) fn first(&self, size: usize) -> Cow<'_, Self> {
+        if size == self.size {
+            return Cow::Borrowed(self);
+        }
+        let take = |values: &[f32]| first_rows(values, self.terminated.len(), self.size, size).into_owned();
+        let player = |all: &PlayerBatch| PlayerBatch {
+            observation: take(&all.observation),
+            action: take(&all.action),
+            reward: take(&all.reward),
+            next_observation: take(&all.next_observation),
+        };
+        let players = self.players.iter().map(player).collect();
+        Cow::Owned(Self { size, players, terminated: take(&self.terminated) })
+    }
+
     fn resize(&mut self, layout: &Layout, seeds: usize, size: usize) {
         if self.size == size && self.terminated.len() == seeds * size {
             return;
@@ -203,6 +221,16 @@ impl Batch {
             })
             .collect();
     }
+}
+
+/// The first `size` of the `batch` rows that every seed has in `values` [seeds, batch, width], where `rows` is
+/// seeds times batch.
+pub(crate) fn first_rows(values: &[f32], rows: usize, batch: usize, size: usize) -> Cow<'_, [f32]> {
+    if size == batch || values.is_empty() {
+        return Cow::Borrowed(values);
+    }
+    let width = values.len() / rows;
+    values.chunks_exact(batch * width).flat_map(|seed| &seed[..size * width]).copied().collect()
 }
 
 #[cfg(test)]
@@ -247,6 +275,26 @@ mod tests {
         }
         let first: Vec<_> = (0..64).map(|row| batch.players[0].observation[2 * row]).collect();
         assert!((0..10).all(|k| first.contains(&(k as f32))), "64 draws of 10 leave out {first:?}");
+    }
+
+    #[test]
+    fn the_first_rows_of_a_batch_are_those_of_each_seed() {
+        let streams = (0..2).map(|seed| Stream::new(0, seed, "environment", "replay")).collect();
+        let mut replay = Replay::new(&spec(), 100, streams);
+        for k in 0..10 {
+            push(&mut replay, 0, k as f32);
+            push(&mut replay, 1, (k + 100) as f32);
+        }
+        let mut batch = Batch::default();
+        replay.sample(5, &mut batch);
+        let first = batch.first(2);
+        assert_eq!((first.size, first.terminated.len()), (2, 4));
+        assert_eq!(first.players[0].reward, [0, 1, 5, 6].map(|row| batch.players[0].reward[row]));
+        for (row, from) in [(0, 0), (1, 1), (2, 5), (3, 6)] {
+            let (ours, all) = (&first.players[1].action, &batch.players[1].action);
+            assert_eq!(ours[3 * row..][..3], all[3 * from..][..3]);
+        }
+        assert!(matches!(batch.first(5), Cow::Borrowed(whole) if *whole == batch));
     }
 
     #[test]

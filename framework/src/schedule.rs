@@ -110,12 +110,10 @@ pub(crate) fn install(world: &mut World) {
 
     let mut step = Schedule::new(Step);
     step.configure_sets((First, Observe, Model, Act, Play, Remember, Learn, Evaluate, Record, Last).chain());
-    step.configure_sets(
-        {
-            use LearnSystems::*;
-            (Request, Sample, Predict, Target, Answer, Fit, Update).chain().in_set(Learn)
-        },
-    );
+    step.configure_sets({
+        use LearnSystems::*;
+        (Request, Sample, Predict, Target, Answer, Fit, Update).chain().in_set(Learn)
+    });
     let models = || {
         use ModelSystems::*;
         (Predict, Presume, Publish, Read).chain()

@@ -197,7 +197,11 @@ fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, lane: Lane) 
             }
             let seat = ModelSeat { agent: seat, opponent };
             if let Err(what) = fence(|| model.furnish(&mut world.entity_mut(entity), &seat)) {
-                give_up(world, environment, &format!("player {player}: setting up `{name}` for player {opponent} {what}"));
+                give_up(
+                    world,
+                    environment,
+                    &format!("player {player}: setting up `{name}` for player {opponent} {what}"),
+                );
             }
         }
     }

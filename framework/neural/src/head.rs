@@ -6,6 +6,7 @@
 use std::f64::consts::{LN_2, PI};
 
 use equiflow::game::Space;
+use equiflow::params::Invalid;
 use equiflow::stream::Stream;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -44,6 +45,20 @@ fn normal<T: Real>(outputs: &[T], dim: usize) -> (f64, f64, f64) {
 fn ln_slope(u: f64) -> f64 {
     let u = u.abs();
     2.0 * (LN_2 - u - (-2.0 * u).exp().ln_1p())
+}
+
+/// Whether actions can be sampled as a [`Head`] does: choices, or a bounded box.
+///
+/// # Errors
+/// What they are instead; `what` says whose they are.
+pub fn check_sampled(space: &Space, what: &str) -> Result<(), Invalid> {
+    match space {
+        Space::Box { low, high } if low.iter().chain(high).any(|bound| !bound.is_finite()) => {
+            let what = format!("{what} are {space}; expected choices or a bounded box of real numbers");
+            Err(Invalid { field: None, what })
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Head {
@@ -130,7 +145,8 @@ impl Head {
             match self {
                 Self::Gaussian { centre, .. } => out.extend(outputs[..centre.len()].iter().map(|mean| mean.to_f64())),
                 Self::Categorical(_) => {
-                    let best = outputs.iter().enumerate().fold(0, |best, (k, x)| if *x > outputs[best] { k } else { best });
+                    let best =
+                        outputs.iter().enumerate().fold(0, |best, (k, x)| if *x > outputs[best] { k } else { best });
                     out.push(best as f64);
                 }
             }
@@ -174,11 +190,15 @@ impl Head {
         out.clear();
         for (outputs, latent) in outputs.chunks_exact(self.outputs()).zip(latent.chunks_exact(self.width())) {
             out.push(match self {
-                Self::Gaussian { half_range, .. } => latent.iter().enumerate().map(|(dim, u)| {
-                    let (mean, sigma, _) = normal(outputs, dim);
-                    let z = (u - mean) / sigma;
-                    -0.5 * (z * z + (2.0 * PI).ln()) - sigma.ln() - half_range[dim].ln() - ln_slope(*u)
-                }).sum(),
+                Self::Gaussian { half_range, .. } => latent
+                    .iter()
+                    .enumerate()
+                    .map(|(dim, u)| {
+                        let (mean, sigma, _) = normal(outputs, dim);
+                        let z = (u - mean) / sigma;
+                        -0.5 * (z * z + (2.0 * PI).ln()) - sigma.ln() - half_range[dim].ln() - ln_slope(*u)
+                    })
+                    .sum(),
                 Self::Categorical(_) => log_probability(outputs, latent[0] as usize),
             });
         }
@@ -409,9 +429,8 @@ mod tests {
         let (head, outputs, q) = (Head::Categorical(3), [0.4, -0.2, 1.1], [1.0, 2.0, -0.5]);
         let (mut gradient, mut loss) = (Vec::new(), Vec::new());
         head.expected_gradient(&outputs, &q, 0.7, 1.5, &mut loss, &mut gradient);
-        let expected = |x: &[f64]| -> f64 {
-            probabilities(x).enumerate().map(|(k, p)| p * (0.7 * p.ln() - q[k])).sum()
-        };
+        let expected =
+            |x: &[f64]| -> f64 { probabilities(x).enumerate().map(|(k, p)| p * (0.7 * p.ln() - q[k])).sum() };
         assert_close(&loss, &[expected(&outputs)]);
         assert_close(&gradient, &slopes(&outputs, |x| 1.5 * expected(x)));
 

@@ -1,5 +1,8 @@
 //! What a network reads: blocks of numbers side by side, row by row.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use crate::head::Head;
 use crate::real::Real;
 
@@ -63,9 +66,26 @@ pub fn side_by_side<T: Real>(blocks: &[Block<T>], out: &mut Vec<T>) {
     }
 }
 
+/// Some of the `of` rows that every seed has in `values` `[S, of, width]`; the width follows from the length.
+pub fn seed_rows<T: Real>(values: &[T], seeds: usize, of: usize, rows: Range<usize>) -> Cow<'_, [T]> {
+    if rows == (0..of) {
+        return Cow::Borrowed(values);
+    }
+    let width = values.len() / seeds / of;
+    let chosen = rows.start * width..rows.end * width;
+    values.chunks_exact(of * width).flat_map(|seed| &seed[chosen.clone()]).copied().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_are_taken_of_every_seed() {
+        let values: Vec<f32> = (0..12).map(|x| x as f32).collect();
+        assert_eq!(*seed_rows(&values, 2, 3, 1..3), [2.0, 3.0, 4.0, 5.0, 8.0, 9.0, 10.0, 11.0]);
+        assert!(matches!(seed_rows(&values, 2, 3, 0..3), Cow::Borrowed(_)));
+    }
 
     #[test]
     fn blocks_stand_side_by_side() {

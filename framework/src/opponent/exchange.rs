@@ -1,9 +1,12 @@
 //! What opponent models and their agent tell each other before they learn: a model proposes what its opponent may do,
 //! the agent answers what it would do then, and how it would like it.
 
+use std::borrow::Cow;
+
 use bevy_ecs::prelude::*;
 
 use super::BatchPrediction;
+use crate::replay::first_rows;
 
 /// What a model puts forward: for the first `states` transitions of each seed in the batch, `per_state` actions of its
 /// opponent.
@@ -101,6 +104,16 @@ pub struct Answers {
 }
 
 impl Answers {
+    /// Those for the first `size` of the `batch` rows that every seed has, where `rows` is seeds times batch.
+    pub(crate) fn first(&self, rows: usize, batch: usize, size: usize) -> Cow<'_, Self> {
+        if size == batch {
+            return Cow::Borrowed(self);
+        }
+        let take = |values: &[f32]| first_rows(values, rows, batch, size).into_owned();
+        let [actions, weights, values] = [&self.actions, &self.weights, &self.values].map(|values| take(values));
+        Cow::Owned(Self { count: self.count, actions, weights, values })
+    }
+
     /// Room for `rows` rows in all, with `count` actions of `width` numbers each; equal weights, no values.
     pub fn resize(&mut self, rows: usize, count: usize, width: usize) {
         self.count = count;

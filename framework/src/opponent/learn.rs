@@ -1,6 +1,8 @@
 //! The systems by which opponent models and their agents learn together, each step that the agent learns in: models
 //! predict the batch and propose, agents answer, models learn.
 
+use std::borrow::Cow;
+
 use bevy_ecs::prelude::*;
 use smallvec::SmallVec;
 
@@ -194,15 +196,18 @@ pub(crate) fn fit<M: OpponentModel>(
         if request.0 == 0 {
             return;
         }
+        // As in `crate::learn::update`: what the agent asked for.
+        let rows = batch.terminated.len();
+        let predictions: SmallVec<[Cow<BatchPrediction>; 8]> =
+            predictions.into_iter().map(|prediction| prediction.first(rows, batch.size, request.0)).collect();
         attempt(health, &mut faults, &mut busy, || {
             model.learn(&ModelLesson {
-                batch,
-                size: request.0,
+                batch: &batch.first(request.0),
                 recent: &recent.0,
                 policies_learn: exchange.policies_learn,
-                predictions: &predictions,
+                predictions: &predictions.iter().map(|prediction| &**prediction).collect::<SmallVec<[_; 8]>>(),
                 question,
-                next: &exchange.next,
+                next: &exchange.next.first(rows, batch.size, request.0),
             })
         });
     });

@@ -7,6 +7,7 @@ pub(crate) mod learn;
 pub(crate) mod predict;
 pub(crate) mod score;
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use bevy_ecs::component::Mutable;
@@ -17,7 +18,7 @@ use crate::checkpoint::Checkpoint;
 use crate::environment::Phase;
 use crate::game::{GameSpec, Space};
 use crate::params::{Invalid, Params};
-use crate::replay::Batch;
+use crate::replay::{Batch, first_rows};
 use crate::stream::Stream;
 
 pub use exchange::{Answers, Exchange, Inquiry, Proposals, Question};
@@ -77,6 +78,18 @@ pub struct Sample {
     /// log rho(b|s) - log pihat(b|s), how much likelier the model holds them than its prior does: [seeds, batch]. Zero for
     /// a model without a prior.
     pub log_ratio: Vec<f32>,
+}
+
+impl BatchPrediction {
+    /// Those for the first `size` of the `batch` transitions that every seed has, where `rows` is seeds times batch.
+    pub(crate) fn first(&self, rows: usize, batch: usize, size: usize) -> Cow<'_, Self> {
+        if size == batch {
+            return Cow::Borrowed(self);
+        }
+        let take = |values: &[f32]| first_rows(values, rows, batch, size).into_owned();
+        let sample = |all: &Sample| Sample { actions: take(&all.actions), log_ratio: take(&all.log_ratio) };
+        Cow::Owned(Self { now: sample(&self.now), next: sample(&self.next) })
+    }
 }
 
 impl Sample {
@@ -164,15 +177,12 @@ impl ModelSeat<'_> {
     }
 }
 
-/// What an opponent model learns from. Batches hold at least `size` transitions per seed, of which the first so many
-/// count.
+/// What an opponent model learns from.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelLesson<'a> {
-    /// Joint transitions, drawn from all that is remembered.
+    /// Joint transitions, drawn from all that is remembered: as many as the agent asked for.
     pub batch: &'a Batch,
-    /// How many of them the agent learns from, per seed.
-    pub size: usize,
-    /// The latest transitions, oldest first.
+    /// The latest transitions, oldest first: at least as many as [`OpponentModel::window`], if so many are held.
     pub recent: &'a Batch,
     /// Whether policies learn too, or only what they are judged by (a warm-up).
     pub policies_learn: bool,

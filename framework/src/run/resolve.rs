@@ -278,9 +278,8 @@ impl Resolver<'_> {
     /// The opponent model that an algorithm has when the file names none.
     fn default_model(&mut self, text: &str, owner: &Call) -> Option<(String, Arc<dyn AnyOpponentModel>)> {
         let call = Call::parse(text, 0..text.len());
-        let (name, brackets) = call.map_or((text, "()"), |call| {
-            (&text[call.name], call.brackets.map_or("()", |brackets| &text[brackets]))
-        });
+        let (name, brackets) = call
+            .map_or((text, "()"), |call| (&text[call.name], call.brackets.map_or("()", |brackets| &text[brackets])));
         let kind = self.plugins.opponent_model(self.app, name);
         let kind = self.found(kind, owner, "opponent model", name)?;
         match (kind.parse)(brackets) {

@@ -15,7 +15,7 @@
 use equiflow::prelude::*;
 use equiflow_neural::{
     AdamParams, Block, Density, Exclusive, Head, Learner, Mlp, Pass, PerSeed, Real, Step, Temperature, WarmupPlay,
-    check_positive, check_range, check_sampled, regularise, seed_rows, side_by_side, td_target,
+    check_positive, check_range, check_sampled, regularise, side_by_side, td_target,
 };
 
 params! {
@@ -217,7 +217,8 @@ impl<T: Real> Networks<T> {
         self.critic_input(next, width, &room.action, batch.next_predicted, times, &mut room.input);
         let q = self.critic_target.predict(&room.input, &mut room.target_pass);
         let soft = q.iter().zip(&room.log_density).map(|(q, log)| q.to_f64() - temperature * log);
-        let weighted: Vec<f64> = soft.zip(&room.probabilities).map(|(soft, p)| if *p > 0.0 { p * soft } else { 0.0 }).collect();
+        let weighted: Vec<f64> =
+            soft.zip(&room.probabilities).map(|(soft, p)| if *p > 0.0 { p * soft } else { 0.0 }).collect();
         let means = weighted.chunks_exact(times).map(|row| row.iter().sum::<f64>());
         room.value.extend(means.zip(batch.next_log_ratio).map(|(mean, ratio)| T::from_f64(mean - ratio.to_f64())));
     }
@@ -387,6 +388,7 @@ impl Algorithm for Gpi {
         let mut room = std::mem::take(&mut networks.room);
         networks.policy_input(inquiry.observation, self.observation, inquiry.shown, &mut room.input);
         let (rows, width) = (inquiry.observation.len() / self.observation, networks.policy.head.width());
+        let per_seed = rows / self.streams[1].len();
         match networks.policy.head.clone() {
             Head::Gaussian { .. } => {
                 answers.resize(rows, inquiry.samples, width);
@@ -395,7 +397,7 @@ impl Algorithm for Gpi {
                 let n = outputs.len() / rows;
                 outputs.chunks_exact(n).for_each(|row| (0..inquiry.samples).for_each(|_| room.gradient.extend(row)));
                 let head = &networks.policy.head;
-                head.noise(&mut self.streams[1], rows / self.streams[2].len() * inquiry.samples, &mut room.row_loss);
+                head.noise(&mut self.streams[1], per_seed * inquiry.samples, &mut room.row_loss);
                 head.latent(&room.gradient, &room.row_loss, &mut room.latent);
                 head.actions(&room.latent, &mut answers.actions);
             }
@@ -433,26 +435,22 @@ impl Algorithm for Gpi {
 
     fn learn(&mut self, lesson: &Lesson) -> Result<(), Fault> {
         let networks = self.networks.get();
-        let (seeds, batch, player) = (networks.critic.net.seeds(), lesson.batch, self.player);
-        let take = |values| seed_rows(values, seeds, batch.size, 0..self.params.batch);
-        let opponents = || (0..batch.players.len()).filter(|other| *other != player);
-        let done: Vec<_> = opponents().map(|other| take(&batch.players[other].action)).collect();
-        let predicted: Vec<_> = lesson.predictions.iter().map(|at| take(&at.now.actions)).collect();
-        let next_predicted: Vec<_> = lesson.predictions.iter().map(|at| take(&at.next.actions)).collect();
-        let ratios: Vec<_> = lesson.predictions.iter().map(|at| take(&at.next.log_ratio)).collect();
-        let rows = seeds * self.params.batch;
-        let ratio: Vec<f32> = (0..rows).map(|row| ratios.iter().map(|ratio| ratio[row]).sum()).collect();
-        let own = &batch.players[player];
+        let (batch, own) = (lesson.batch, &lesson.batch.players[self.player]);
+        let others = batch.players.iter().enumerate().filter(|(player, _)| *player != self.player);
+        let opponents: Vec<_> = others.map(|(_, player)| &player.action[..]).collect();
+        let predicted: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.now.actions[..]).collect();
+        let next_predicted: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.next.actions[..]).collect();
+        let ratio = |row: usize| lesson.predictions.iter().map(|prediction| prediction.next.log_ratio[row]).sum();
         let transitions = Transitions {
-            observation: &take(&own.observation),
-            action: &take(&own.action),
-            opponents: &views(&done),
-            reward: &take(&own.reward),
-            terminated: &take(&batch.terminated),
-            next_observation: &take(&own.next_observation),
-            predicted: &views(&predicted),
-            next_predicted: &views(&next_predicted),
-            next_log_ratio: &ratio,
+            observation: &own.observation,
+            action: &own.action,
+            opponents: &opponents,
+            reward: &own.reward,
+            terminated: &batch.terminated,
+            next_observation: &own.next_observation,
+            predicted: &predicted,
+            next_predicted: &next_predicted,
+            next_log_ratio: &(0..batch.terminated.len()).map(ratio).collect::<Vec<f32>>(),
         };
         let mut noise = [Vec::new(), Vec::new()];
         noise.iter_mut().for_each(|n| networks.policy.head.noise(&mut self.streams[2], self.params.batch, n));
@@ -475,11 +473,6 @@ impl Algorithm for Gpi {
         }
         (0..self.streams[0].len()).for_each(|seed| put("temperature", seed, self.temperature));
     }
-}
-
-/// The slices of a list.
-fn views<'a>(all: &'a [std::borrow::Cow<'a, [f32]>]) -> Vec<&'a [f32]> {
-    all.iter().map(|values| &**values).collect()
 }
 
 impl Checkpoint for Gpi {

@@ -41,7 +41,8 @@ impl<T: Real> Networks<T> {
             Head::Categorical(n) => {
                 // One row a state.
                 let width = self.model.learner.net.sizes()[0];
-                let states: Vec<T> = asked.observation.chunks_exact(n * width).flat_map(|rows| &rows[..width]).copied().collect();
+                let states: Vec<T> =
+                    asked.observation.chunks_exact(n * width).flat_map(|rows| &rows[..width]).copied().collect();
                 let mut target = Vec::new();
                 self.expected_values(asked, &mut target);
                 let mut log_prior = Vec::new();

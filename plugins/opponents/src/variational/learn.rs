@@ -168,23 +168,19 @@ impl Networks {
         }
         // The opponent's value: y = r + gamma E_a' Q'(s', a', b') - (log rho(b'|s') - log pihat(b'|s')).
         let value = (params.reward != Reward::OwnValue).then(|| {
-            let take = |values: &'_ [f32]| seed_rows(values, seeds, batch.size, 0..lesson.size).into_owned();
-            let all = |part: fn(&equiflow::replay::PlayerBatch) -> &Vec<f32>| -> Vec<Vec<f32>> {
-                self.players.iter().map(|player| take(part(&batch.players[*player]))).collect()
-            };
-            let actions = all(|player| &player.action);
-            let next: Vec<_> = lesson.predictions.iter().map(|prediction| take(&prediction.next.actions)).collect();
+            let actions: Vec<_> = self.players.iter().map(|player| &batch.players[*player].action[..]).collect();
+            let next: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.next.actions[..]).collect();
             let transitions = Transitions {
-                observation: &take(&batch.players[agent].observation),
-                actions: &actions.iter().map(Vec::as_slice).collect::<Vec<_>>(),
-                reward: &take(&batch.players[opponent].reward),
-                terminated: &take(&batch.terminated),
-                next_observation: &take(&batch.players[agent].next_observation),
-                next_action: &take(&lesson.next.actions),
-                next_weight: &take(&lesson.next.weights),
+                observation: &batch.players[agent].observation,
+                actions: &actions,
+                reward: &batch.players[opponent].reward,
+                terminated: &batch.terminated,
+                next_observation: &batch.players[agent].next_observation,
+                next_action: &lesson.next.actions,
+                next_weight: &lesson.next.weights,
                 next_count: lesson.next.count,
-                next_opponents: &next.iter().map(Vec::as_slice).collect::<Vec<_>>(),
-                next_log_ratio: &take(&lesson.predictions[self.number].next.log_ratio),
+                next_opponents: &next,
+                next_log_ratio: &lesson.predictions[self.number].next.log_ratio,
             };
             self.value_step(&transitions, params.discount, params.target_rate)
         });

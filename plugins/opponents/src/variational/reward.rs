@@ -14,13 +14,7 @@ impl<T: Real> Networks<T> {
     /// against what the model holds likely, proposals with weights `[S, rows]` that sum to 1 for each state.
     ///
     /// The loss that it returns is the difference itself; its gradient is that of the negative log-likelihood where Q is r.
-    pub fn explain(
-        &mut self,
-        seen: &[T],
-        actions: &[&[T]],
-        asked: &Answered<T>,
-        weight: &[f64],
-    ) -> PerSeed {
+    pub fn explain(&mut self, seen: &[T], actions: &[&[T]], asked: &Answered<T>, weight: &[f64]) -> PerSeed {
         let Some(mut reward) = self.reward.take() else { return PerSeed::new() };
         let seeds = reward.net.seeds();
         let mut room = std::mem::take(&mut self.room);
