@@ -8,7 +8,9 @@
 //!
 //! What a profile is worth ([`evaluate`], [`entropy`]), what a player can do against it ([`best_response`]) and how far it
 //! is from a Nash equilibrium ([`nash_conv`]) is exact up to rounding. Logit quantal response equilibria are followed as a
-//! path ([`lqre`]).
+//! path ([`lqre`]). Of one-shot games there are pure and mixed equilibria ([`pure_nash`], [`mixed`]), dominated strategies
+//! ([`dominance`]) and exact potentials ([`potential`]); Markov games are tested for one by cycles of policies
+//! ([`markov_potential`]).
 //!
 //! Everything here is computed, never sampled, and nothing here knows of the world, of plugins or of networks. What
 //! cannot be computed is refused with the reason ([`error`]).
@@ -16,16 +18,21 @@
 pub mod best_response;
 mod contract;
 mod decision;
+pub mod dominance;
 pub mod entropy;
 pub mod error;
 pub mod evaluate;
 pub mod finite_game;
 pub mod lqre;
+pub mod markov_potential;
+pub mod mixed;
 pub mod nash_conv;
 pub mod nfg;
 pub mod normal_form;
 pub mod playing;
+pub mod potential;
 pub mod profile;
+pub mod pure_nash;
 pub mod rational;
 pub mod tabular;
 
