@@ -196,6 +196,9 @@ impl FiniteGame for NormalForm {
             *reward = self.payoffs(player)[cell];
         }
     }
+    fn normal_form(&self) -> Option<&NormalForm> {
+        Some(self)
+    }
     fn player_name(&self, player: usize) -> String {
         self.players[player].clone()
     }
