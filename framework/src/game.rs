@@ -5,6 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::params::{Invalid, Params};
 use crate::stream::Stream;
+use crate::theory::FiniteGame;
 
 /// The rules of a game for N players who act at the same time (a turn is a step in which the others' actions do
 /// nothing).
@@ -65,6 +66,11 @@ pub trait Game: Sized + Send + Sync + 'static {
 
     /// Plays the joint action: changes the state, writes one reward per player, says whether the episode is over.
     fn step(&self, state: &mut Self::State, actions: &Joint, rng: &mut Stream, rewards: &mut [f32]) -> Status;
+
+    /// The same rules as a finite game, where it is one: opens exact evaluation and `equiflow solve`.
+    fn finite(&self) -> Option<&dyn FiniteGame> {
+        None
+    }
 }
 
 /// Whether an episode goes on after a step.

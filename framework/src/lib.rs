@@ -6,7 +6,8 @@
 //! A run file ([`run`]) is resolved against the plugins ([`plugin`], [`loader`], [`registry`]) into a world
 //! ([`simulation`], [`app`]) of environments and agents ([`environment`], [`agent`]) that play a [`game`] by an
 //! [`algorithm`]. The step schedule ([`schedule`]) runs their systems over and over; what happens is recorded
-//! ([`record`]), and reports ([`report`]) are computed from the records on disk.
+//! ([`record`]), and reports ([`report`]) are computed from the records on disk. What can be computed exactly of finite
+//! games is in [`theory`], which knows nothing of the rest.
 //!
 //! A new game needs [`prelude`] only; see [`game::Game`] for a whole one.
 
@@ -40,6 +41,8 @@ pub mod checkpoint;
 pub mod record;
 pub mod report;
 
+pub mod theory;
+
 pub mod testing;
 
 pub mod cli;
@@ -56,6 +59,7 @@ pub mod prelude {
     pub use crate::params::{Choice, Invalid};
     pub use crate::schedule::{Step, StepSystems};
     pub use crate::stream::Stream;
+    pub use crate::theory::{FiniteGame, Next, TabularGame, TheoryError};
     pub use crate::{export_plugin, params};
     pub use bevy_ecs;
     pub use bevy_ecs::prelude::{Component, IntoScheduleConfigs, Query, Res, ResMut, Resource};

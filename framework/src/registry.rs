@@ -10,6 +10,7 @@ use crate::environment::{Instances, Lane, Live, Rules, Trial};
 use crate::game::{Game, GameSpec};
 use crate::opponent::{ModelSeat, OpponentModel};
 use crate::params::{Choice, Field, Invalid, Params};
+use crate::theory::FiniteGame;
 
 /// All kinds that were registered.
 #[derive(Resource, Clone, Debug, Default)]
@@ -81,6 +82,8 @@ pub trait AnyGame: Send + Sync {
     fn spec(&self) -> GameSpec;
     /// All parameters as RON, defaults filled in.
     fn params(&self) -> &str;
+    /// The same rules as a finite game, where it is one.
+    fn finite(&self) -> Option<&dyn FiniteGame>;
     /// Adds the game's own components to an environment.
     fn furnish(&self, environment: &mut EntityWorldMut, lane: &Lane);
 }
@@ -149,6 +152,10 @@ impl<G: Game> AnyGame for Configured<Arc<G>, G::Params> {
 
     fn params(&self) -> &str {
         &self.text
+    }
+
+    fn finite(&self) -> Option<&dyn FiniteGame> {
+        self.built.finite()
     }
 
     fn furnish(&self, environment: &mut EntityWorldMut, lane: &Lane) {
