@@ -8,6 +8,7 @@
 
 pub mod error;
 pub mod finite_game;
+pub mod games;
 pub mod playing;
 pub mod profile;
 pub mod tabular;
