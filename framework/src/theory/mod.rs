@@ -8,7 +8,10 @@
 
 pub mod error;
 pub mod finite_game;
+pub mod flow;
 pub mod games;
+pub mod gmg;
+pub mod minimise;
 pub mod playing;
 pub mod profile;
 pub mod tabular;
