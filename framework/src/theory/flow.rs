@@ -4,12 +4,10 @@
 //! only where the return functions agree on the support and product policies can reach them: the search here says
 //! yes, or how near one can come. At a *KL equilibrium* nobody can lower its own divergence alone.
 
-use std::sync::Arc;
-
 use super::error::TheoryError;
 use super::gmg::{Graph, ReturnFunction};
 use super::minimise::minimise;
-use super::profile::{Layout, Profile};
+use super::profile::Profile;
 use super::tabular::TabularGame;
 
 /// A residual below this is 0: the search works with gradients by differences.
@@ -51,7 +49,7 @@ pub fn search(game: &TabularGame, setting: Setting, starts: usize) -> Result<Flo
     let layout = game.layout();
     Graph::new(game, &Profile::uniform(layout), setting.horizon)?;
     let residual = |logits: &[f64]| {
-        let graph = Graph::new(game, &softmax(layout, logits), setting.horizon);
+        let graph = Graph::new(game, &Profile::softmax(layout, logits), setting.horizon);
         // Another profile can only split vertices that the uniform one merges; beyond the limit there is no way on.
         graph.map_or(f64::INFINITY, |graph| graph.residual(setting.returns, setting.temperature))
     };
@@ -59,7 +57,7 @@ pub fn search(game: &TabularGame, setting: Setting, starts: usize) -> Result<Flo
         .map(|start| minimise(&spread(layout.len(), start), residual))
         .min_by(|one, other| one.value.total_cmp(&other.value));
     let best = best.ok_or_else(|| TheoryError::Unsolved("nothing to search from".to_owned()))?;
-    Ok(FlowSearch { residual: best.value, profile: softmax(layout, &best.point) })
+    Ok(FlowSearch { residual: best.value, profile: Profile::softmax(layout, &best.point) })
 }
 
 /// How much each player could lower its own divergence KL(P_T || R^i / Z^i) alone: all 0 at a KL equilibrium.
@@ -122,7 +120,7 @@ fn lower_own(
     let with = |part: &[f64]| {
         let mut all: Vec<_> = profile.values.iter().map(logits).collect();
         all[own.clone()].copy_from_slice(part);
-        let own_policy = softmax(layout, &all);
+        let own_policy = Profile::softmax(layout, &all);
         let mut changed = profile.clone();
         changed.values[own.clone()].copy_from_slice(&own_policy.values[own.clone()]);
         changed
@@ -132,18 +130,6 @@ fn lower_own(
         graph.map_or(f64::INFINITY, |graph| graph.divergence(player, setting.returns, setting.temperature))
     });
     Ok((with(&least.point), least.value))
-}
-
-/// The policies with these logits.
-fn softmax(layout: &Arc<Layout>, logits: &[f64]) -> Profile {
-    let mut profile = Profile { layout: Arc::clone(layout), values: logits.to_vec() };
-    profile.each(|_, _, part| {
-        let most = part.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        part.iter_mut().for_each(|x| *x = (*x - most).exp());
-        let sum: f64 = part.iter().sum();
-        part.iter_mut().for_each(|x| *x /= sum);
-    });
-    profile
 }
 
 /// Start number `start` of a search: all 0, then points of an additive recurrence in [-2, 2], the same on every machine.
