@@ -61,6 +61,18 @@ impl Graph {
     /// # Errors
     /// There would be more than [`LIMIT`] vertices; or the discount is 0, which allows one step only.
     pub fn new(game: &TabularGame, profile: &Profile, horizon: usize) -> Result<Self, TheoryError> {
+        Self::build(game, profile, horizon, true)
+    }
+
+    /// The same with a vertex per path: where P(path; pi) lives.
+    ///
+    /// # Errors
+    /// See [`Graph::new`].
+    pub fn tree(game: &TabularGame, profile: &Profile, horizon: usize) -> Result<Self, TheoryError> {
+        Self::build(game, profile, horizon, false)
+    }
+
+    fn build(game: &TabularGame, profile: &Profile, horizon: usize, merge: bool) -> Result<Self, TheoryError> {
         if horizon == 0 || (horizon > 1 && game.discount() == 0.0) {
             let what = format!(
                 "the graph is asked for {horizon} steps of a game of discount {}; expected at least one step, and \
@@ -83,14 +95,20 @@ impl Graph {
             .collect();
         let mut graph = Self { players, discount: game.discount(), horizon, layers: vec![first] };
         for time in 0..horizon {
-            let next = graph.step(game, profile, time)?;
+            let next = graph.step(game, profile, time, merge)?;
             graph.layers.push(next);
         }
         Ok(graph)
     }
 
     /// The vertices after those of `time`.
-    fn step(&self, game: &TabularGame, profile: &Profile, time: usize) -> Result<Vec<Vertex>, TheoryError> {
+    fn step(
+        &self,
+        game: &TabularGame,
+        profile: &Profile,
+        time: usize,
+        merge: bool,
+    ) -> Result<Vec<Vertex>, TheoryError> {
         let mut layer = Vec::new();
         let mut places = HashMap::new();
         let before: usize = self.layers.iter().map(Vec::len).sum();
@@ -116,7 +134,9 @@ impl Graph {
                     let p: Vec<_> =
                         (0..self.players).map(|i| vertex.p[i] * others(i).product::<f64>() * chance).collect();
                     let probability = vertex.probability * each.iter().product::<f64>() * chance;
-                    let key = (to, coarse(&z), coarse(&p));
+                    // Without merging the number of the path is part of its key.
+                    let path = if merge { 0 } else { layer.len() };
+                    let key = (to, coarse(&z), coarse(&p), path);
                     let place = *places.entry(key).or_insert_with(|| {
                         layer.push(Vertex { time: time + 1, state: to, z: z.clone(), p, probability: 0.0, paths: 0.0 });
                         layer.len() - 1
