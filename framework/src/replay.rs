@@ -102,10 +102,10 @@ impl Replay {
         self.gather(size, batch, |ring, held, _| ring.stream.below(held));
     }
 
-    /// Takes the latest `size` transitions per seed into `batch`, oldest first; the oldest again and again where fewer are
-    /// held. Seeds with an empty memory get zeros.
+    /// Takes the latest `size` transitions per seed into `batch`, oldest first; where fewer are held, all of them again and
+    /// again, so that none counts for much more than another. Seeds with an empty memory get zeros.
     pub fn latest(&mut self, size: usize, batch: &mut Batch) {
-        self.gather(size, batch, |ring, held, k| (ring.next + held.saturating_sub(size - k)) % held);
+        self.gather(size, batch, |ring, held, k| (ring.next + held - 1 - (size - 1 - k) % held) % held);
     }
 
     /// Fills `batch` with the records that `choose` names for each of the rows 0 to `size` of a seed, among the held ones.
@@ -308,7 +308,7 @@ mod tests {
         for k in 0..7 {
             push(&mut replay, 0, k as f32);
             match k {
-                1 => assert_eq!(latest(&mut replay, &mut batch, 3), [0, 0, 1], "two are held"),
+                1 => assert_eq!(latest(&mut replay, &mut batch, 5), [1, 0, 1, 0, 1], "two are held"),
                 6 => assert_eq!(latest(&mut replay, &mut batch, 3), [4, 5, 6], "the ring has come round"),
                 _ => {}
             }

@@ -64,6 +64,10 @@ impl Algorithm for Random {
     fn target_action(&mut self, _observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         Self::draw(&self.space, &mut self.forecasts, action);
     }
+
+    fn sample_policy(&mut self, _observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
+        Self::draw(&self.space, &mut self.forecasts, action);
+    }
 }
 
 impl Checkpoint for Random {
