@@ -29,8 +29,10 @@ pub mod stream;
 pub mod agent;
 pub mod algorithm;
 pub mod environment;
+pub mod episode;
 pub mod evaluate;
 mod learn;
+pub mod nash;
 mod play;
 pub mod replay;
 pub mod workers;
@@ -50,6 +52,7 @@ pub mod prelude {
     pub use crate::algorithm::{Algorithm, Fault, Lesson, Memory, Seat, Turn};
     pub use crate::app::App;
     pub use crate::checkpoint::{Array, Checkpoint, Snapshot, SnapshotError};
+    pub use crate::episode::Episode;
     pub use crate::game::{BestKnown, Game, GameSpec, Joint, Player, Returns, Space, Status};
     pub use crate::params::Invalid;
     pub use crate::schedule::{Step, StepSystems};
