@@ -13,7 +13,7 @@ const SIDE: f64 = 60.0;
 const TOP: f64 = 84.0;
 const BOTTOM: f64 = 80.0;
 /// Least width of a picture, that of its texts.
-const TEXT: f64 = 690.0;
+const TEXT: f64 = 790.0;
 /// Radius of a node.
 const NODE: f64 = 20.0;
 /// Width of an edge that carries nothing, and what the whole demand adds to it.
@@ -21,8 +21,11 @@ const THIN: f64 = 1.2;
 const WIDE: f64 = 12.0;
 /// How far apart edges are that connect the same two nodes.
 const SPREAD: f64 = 84.0;
-/// Edges from which on labels are short.
+/// More edges than this get short labels, near their starts, since they cross in the middle.
 const MANY: usize = 12;
+/// Shares of an edge at which its label may stand, the best first.
+const NEAR_THE_MIDDLE: [f64; 7] = [0.5, 0.4, 0.6, 0.32, 0.68, 0.26, 0.74];
+const NEAR_THE_START: [f64; 7] = [0.32, 0.68, 0.26, 0.74, 0.22, 0.78, 0.5];
 
 type Point = (f64, f64);
 
@@ -50,15 +53,17 @@ impl Picture<'_> {
         let places = place(self.instance, self.layers);
         let parallel = (0..network.edges.len()).map(|edge| bend(self.instance, edge).abs()).fold(0.0, f64::max);
         let (right, low) = places.iter().fold((0.0f64, 0.0f64), |(x, y), place| (x.max(place.0), y.max(place.1)));
-        let (width, height) = ((right + SIDE).max(TEXT), low + 0.75 * parallel + TOP + BOTTOM);
-        // The places stand around y = 0 of their own; here is where that comes to lie.
-        let down = TOP + 0.75 * parallel;
-        let places: Vec<Point> = places.into_iter().map(|(x, y)| (x, y + down)).collect();
+        // How far bent edges reach above and below the nodes.
+        let reach = 0.75 * parallel;
+        let (width, height) = ((right + SIDE).max(TEXT), low + 2.0 * reach + TOP + BOTTOM);
+        let (aside, down) = ((width - right - SIDE) / 2.0, TOP + reach);
+        let places: Vec<Point> = places.into_iter().map(|(x, y)| (x + aside, y + down)).collect();
 
         let nash = self.nash.map(Flows::totals);
         let demand: f64 = self.instance.commodities.iter().map(|commodity| commodity.demand).sum();
         let (mut lines, mut labels, mut nodes) = (String::new(), String::new(), String::new());
         let mut taken: Vec<Point> = Vec::new();
+        let many = network.edges.len() > MANY;
         for (number, edge) in network.edges.iter().enumerate() {
             let (flow, latency) = (self.flows[number], edge.latency);
             let stroke = THIN + WIDE * (flow / demand).clamp(0.0, 1.0);
@@ -71,12 +76,12 @@ impl Picture<'_> {
                 "<g><title>{name}: flow {flow:.4}{compared}, latency {latency} = {now:.4}</title>{}</g>",
                 curve.svg(stroke, dash)
             );
-            let at = curve.label_place(&taken);
+            let at = curve.label_place(if many { &NEAR_THE_START } else { &NEAR_THE_MIDDLE }, &taken);
             taken.push(at);
-            let first = if network.edges.len() > MANY { format!("{flow:.2}") } else { format!("{flow:.3}{compared}") };
+            let first = if many { format!("{flow:.2}") } else { format!("{flow:.3}{compared}") };
             for (text, y, style) in [
                 (first, at.1 - 1.0, "font-size=\"13\" fill=\"#111\""),
-                (latency.to_string(), at.1 + 12.0, "font-size=\"11\" fill=\"#555\""),
+                (latency.to_string(), at.1 + 12.0, "font-size=\"11\" fill=\"#333\""),
             ] {
                 let _ = writeln!(
                     labels,
@@ -95,6 +100,7 @@ impl Picture<'_> {
                 escape(name)
             );
         }
+        let brackets = if many || nash.is_none() { "" } else { " (in brackets: Nash equilibrium)" };
         let nash_cost = self.nash.map(|nash| self.instance.social_cost(nash));
         let costs = [("Nash equilibrium", nash_cost), ("social optimum", self.optimum)];
         let costs = costs.iter().filter_map(|(name, cost)| Some(format!("; {name} {:.4}", (*cost)?)));
@@ -105,7 +111,7 @@ impl Picture<'_> {
              <text x=\"20\" y=\"32\" font-size=\"17\">Total cost {:.4}{}</text>\n\
              {lines}{nodes}{labels}\
              <text x=\"20\" y=\"{:.0}\" font-size=\"11\" fill=\"#555\">Width and number of an edge: flow of all agents, mean \
-             over the seeds at the last evaluation (in brackets: Nash equilibrium); below it: latency.</text>\n</svg>\n",
+             over the seeds at the last evaluation{brackets}; below it: latency.</text>\n</svg>\n",
             self.social_cost,
             costs.collect::<String>(),
             height - 18.0
@@ -235,13 +241,15 @@ impl Curve {
         format!("<path d=\"{path}\" fill=\"none\" stroke=\"#2f6db3\" stroke-width=\"{stroke:.1}\"{dash}/>{arrow}")
     }
 
-    /// A point on the curve, the nearest to its middle that leaves the other labels room.
-    fn label_place(&self, taken: &[Point]) -> Point {
-        let free =
-            |at: &Point| taken.iter().all(|other| (other.0 - at.0).abs() > 66.0 || (other.1 - at.1).abs() > 27.0);
-        let shares = [0.5, 0.4, 0.6, 0.32, 0.68, 0.26, 0.74];
-        let mut places = shares.iter().map(|share| self.at(*share));
-        places.find(free).unwrap_or_else(|| self.at(0.5))
+    /// A point on the curve for its label: the first of those at `shares` that leaves the other labels room, else the one
+    /// that is farthest from them.
+    fn label_place(&self, shares: &[f64], taken: &[Point]) -> Point {
+        // How many labels fit between two, 1 when they touch.
+        let apart = |at: Point, other: &Point| ((other.0 - at.0).abs() / 70.0).max((other.1 - at.1).abs() / 28.0);
+        let room = |at: Point| taken.iter().map(|other| apart(at, other)).fold(f64::INFINITY, f64::min);
+        let places = || shares.iter().map(|share| self.at(*share));
+        let roomiest = || places().max_by(|a, b| room(*a).total_cmp(&room(*b)));
+        places().find(|at| room(*at) >= 1.0).or_else(roomiest).unwrap_or_else(|| self.at(0.5))
     }
 
     /// The point after a share of the curve.

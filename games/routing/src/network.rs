@@ -19,7 +19,11 @@ impl Latency {
 
 impl std::fmt::Display for Latency {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let short = |value: f64| format!("{:.2}", value).trim_end_matches('0').trim_end_matches('.').to_owned();
+        // Two decimals, and at least two digits that are not leading zeros.
+        let short = |value: f64| {
+            let digits = (1.0 - value.log10().floor()).clamp(2.0, 12.0) as usize;
+            format!("{value:.digits$}").trim_end_matches('0').trim_end_matches('.').to_owned()
+        };
         match (self.a, self.b) {
             (0.0, b) => write!(f, "{}", short(b)),
             (1.0, 0.0) => write!(f, "x"),
@@ -168,5 +172,6 @@ mod tests {
         let text = |a, b| Latency { a, b }.to_string();
         assert_eq!([text(1.0, 0.0), text(0.0, 1.0), text(0.5, 0.5)], ["x", "1", "0.5 + 0.5x"]);
         assert_eq!([text(1.0, 2.0), text(0.25, 0.0), text(0.0, 0.0)], ["2 + x", "0.25x", "0"]);
+        assert_eq!([text(0.00427, 10.0), text(1.234, 0.05)], ["10 + 0.0043x", "0.05 + 1.23x"]);
     }
 }
