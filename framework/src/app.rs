@@ -12,9 +12,11 @@ use crate::opponent::{self, ModelOf, OpponentModel};
 use crate::record::{Records, record_returns};
 use crate::registry::{AlgorithmKind, GameKind, OpponentModelKind, Registry};
 use crate::replay::Replay;
-use crate::schedule::{self, BeginTrial, InBatch, LearnSystems, ModelSystems, Rollout, Stage, Step, StepSystems, Turn};
+use crate::schedule::{
+    self, BeginTrial, EndTrial, InBatch, LearnSystems, ModelSystems, Rollout, Stage, Step, StepSystems, Turn,
+};
 use crate::workers::Workers;
-use crate::{evaluate, learn, play};
+use crate::{episode, evaluate, learn, nash, play};
 
 /// The world, its schedules and what was registered. A plugin is a function that takes `&mut App`.
 pub struct App {
@@ -40,6 +42,7 @@ impl App {
         let mut world = World::new();
         world.insert_resource(Workers::new(threads));
         world.insert_resource(evaluate::EvaluateEvery(1));
+        world.init_resource::<nash::BestResponse>();
         world.init_resource::<evaluate::EvaluationDue>();
         world.init_resource::<Registry>();
         world.init_resource::<Records>();
@@ -84,6 +87,9 @@ impl App {
         self.systems(BeginTrial, |begin| {
             begin.add_systems(evaluate::clear_trial);
         });
+        self.systems(EndTrial, |end| {
+            end.add_systems(evaluate::record_trial.in_set(Turn(Stage::Play, 0)));
+        });
     }
 
     /// Registers a game under a name and adds its systems.
@@ -105,12 +111,20 @@ impl App {
         self.systems(Rollout, |rollout| {
             rollout.add_systems((
                 in_turn(play::observe::<G, Trial>, StepSystems::Observe, Stage::Observe, turn),
-                in_turn(play::play::<G, Trial>, StepSystems::Play, Stage::Play, turn),
+                in_turn(
+                    (play::play::<G, Trial>, episode::record_step::<G>).chain(),
+                    StepSystems::Play,
+                    Stage::Play,
+                    turn,
+                ),
             ));
         });
         self.systems(BeginTrial, |begin| {
             let system = play::begin_trial::<G>.in_set(Turn(Stage::Play, turn));
             begin.add_systems(system.after(Turn(Stage::Play, before)).before(evaluate::clear_trial));
+        });
+        self.systems(EndTrial, |end| {
+            end.add_systems(nash::judge::<G>.in_set(Turn(Stage::Play, turn)).after(Turn(Stage::Play, before)));
         });
         self.savers.push(Saver::of::<Instances<G, Live>>(name));
         self

@@ -30,8 +30,10 @@ pub mod stream;
 pub mod agent;
 pub mod algorithm;
 pub mod environment;
+pub mod episode;
 pub mod evaluate;
 mod learn;
+pub mod nash;
 pub mod opponent;
 mod play;
 pub mod replay;
@@ -54,6 +56,7 @@ pub mod prelude {
     pub use crate::algorithm::{Algorithm, Fault, Lesson, Memory, Seat, Turn};
     pub use crate::app::App;
     pub use crate::checkpoint::{Array, Checkpoint, Snapshot, SnapshotError};
+    pub use crate::episode::Episode;
     pub use crate::game::{BestKnown, Game, GameSpec, Joint, Player, Returns, Space, Status};
     pub use crate::opponent::{Answers, Inquiry, ModelLesson, ModelSeat, OpponentModel, Proposals};
     pub use crate::params::{Choice, Invalid};

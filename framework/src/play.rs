@@ -7,6 +7,7 @@ use crate::agent::{Action, Agent, BatchRequest, Faults, Observation, PlaysIn, Re
 use crate::environment::{
     Busy, Clock, Environment, Episodes, Health, Instances, Lane, Live, Outcome, Phase, Players, Rules, Trial,
 };
+use crate::episode::Tape;
 use crate::game::{Game, Joint, Status};
 use crate::opponent::ModelOf;
 use crate::replay::{Batch, Part, Recent, Replay, Window};
@@ -98,12 +99,13 @@ pub(crate) fn play<G: Game, P: Phase>(
 /// Fresh instances for an evaluation, which depend on the seed and the episode only: evaluating more or less often
 /// changes nothing else.
 pub(crate) fn begin_trial<G: Game>(
-    mut environments: Query<(&Rules<G>, &Lane, &Clock, &mut Instances<G, Trial>, &mut Outcome<Trial>)>,
+    mut environments: Query<(&Rules<G>, &Lane, &Clock, &mut Instances<G, Trial>, &mut Outcome<Trial>, &mut Tape<G>)>,
 ) {
-    for (rules, lane, clock, mut instances, mut outcome) in &mut environments {
+    for (rules, lane, clock, mut instances, mut outcome, mut tape) in &mut environments {
         let purpose = format!("evaluation after episode {}", clock.episode());
         let streams = lane.seeds.iter().map(|&seed| Stream::new(lane.run_seed, seed, "environment", &purpose));
         *instances = Instances::new(&rules.0, streams.collect(), 1);
+        tape.begin(&instances.states, &instances.streams);
         outcome.fresh.fill(true);
     }
 }

@@ -7,6 +7,7 @@ use bevy_ecs::prelude::*;
 
 use crate::algorithm::{Algorithm, Memory, Seat};
 use crate::environment::{Instances, Lane, Live, Rules, Trial};
+use crate::episode::Tape;
 use crate::game::{Game, GameSpec};
 use crate::opponent::{ModelSeat, OpponentModel};
 use crate::params::{Choice, Field, Invalid, Params};
@@ -86,6 +87,8 @@ pub trait AnyGame: Send + Sync {
     fn finite(&self) -> Option<&dyn FiniteGame>;
     /// Adds the game's own components to an environment.
     fn furnish(&self, environment: &mut EntityWorldMut, lane: &Lane);
+    /// See [`Game::drawing`].
+    fn drawing(&self, figure: &dyn Fn(&str) -> Option<f64>) -> Option<String>;
 }
 
 /// An algorithm with its parameters, its type forgotten.
@@ -164,7 +167,12 @@ impl<G: Game> AnyGame for Configured<Arc<G>, G::Params> {
             Rules(Arc::clone(&self.built)),
             Instances::<G, Live>::new(&self.built, streams(), lane.instances),
             Instances::<G, Trial>::new(&self.built, streams(), 1),
+            Tape::<G>::new(self.built.spec().players.iter().map(|player| player.action.width())),
         ));
+    }
+
+    fn drawing(&self, figure: &dyn Fn(&str) -> Option<f64>) -> Option<String> {
+        self.built.drawing(figure)
     }
 }
 

@@ -17,6 +17,10 @@ pub struct BeginTrial;
 #[derive(ScheduleLabel, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rollout;
 
+/// The schedule that records what came out of an evaluation.
+#[derive(ScheduleLabel, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EndTrial;
+
 /// The stages of a step, in the order in which they run.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StepSystems {
@@ -134,7 +138,11 @@ pub(crate) fn install(world: &mut World) {
     let mut begin = Schedule::new(BeginTrial);
     begin.set_executor(SingleThreadedExecutor::new()).set_build_settings(settings());
 
+    let mut end = Schedule::new(EndTrial);
+    end.set_executor(SingleThreadedExecutor::new()).set_build_settings(settings());
+
     world.add_schedule(begin);
+    world.add_schedule(end);
     world.add_schedule(step);
     world.add_schedule(rollout);
 }

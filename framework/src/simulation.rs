@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::environment::{Busy, Clock, Environment, Episodes, Health, Lane, Live, Outcome, Players, Trial};
 use crate::evaluate::{ActionSum, EvaluateEvery, evaluate};
 use crate::learn::SharesTargets;
+use crate::nash::BestResponse;
 use crate::opponent::learn::BatchPolicySample;
 use crate::opponent::predict::{PolicySample, ReadsPolicy};
 use crate::opponent::score::Score;
@@ -44,6 +45,7 @@ impl Simulation {
     /// Sets up the world of a run whose games and algorithms are registered in `app`.
     pub fn new(mut app: App, run: Run) -> Self {
         app.world.insert_resource(EvaluateEvery(run.evaluate_every));
+        app.world.insert_resource(BestResponse { budget: run.best_response });
         for (index, entry) in run.entries.iter().enumerate() {
             for seeds in run.seeds.chunks(run.lane_width) {
                 let lane = Lane { run_seed: run.seed, seeds: seeds.to_vec(), instances: run.instances };

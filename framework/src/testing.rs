@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use crate::app::App;
+use crate::episode::Episode;
 use crate::game::{Game, GameSpec, Joint, Status};
 use crate::loader::Plugins;
+use crate::nash;
 use crate::record::{Records, Row};
 use crate::run::{Run, RunFile};
 use crate::simulation::Simulation;
@@ -17,7 +19,8 @@ const LIMIT: usize = 50;
 
 /// Plays a game at random and checks what its spec says of it: one reward per player, all finite; observations inside
 /// their spaces; common rewards equal and zero sums zero where claimed; the spec constant; the same seed the same
-/// trace; a state that was stored and read back goes on the same way; a reset that depends on its stream only.
+/// trace; a state that was stored and read back goes on the same way; a reset that depends on its stream only; best
+/// returns, where it gives them, that no strategy tried beats.
 ///
 /// # Panics
 /// With the first thing that does not hold.
@@ -34,6 +37,47 @@ pub fn conformance<G: Game>(game: &G) {
     for at in [1, LIMIT / 2, LIMIT + 1] {
         let restored = trace(game, &spec, 1, Some(at));
         assert_eq!(first, restored, "the state stored and read back after step {at} went on another way");
+    }
+    for steps in [1, 2, LIMIT] {
+        check_best_returns(game, &spec, steps);
+    }
+}
+
+/// Random episodes of at most `limit` steps: no best return that the game gives is below the return that was played or
+/// below one that [`nash::search`] finds.
+fn check_best_returns<G: Game>(game: &G, spec: &GameSpec, limit: usize) {
+    for seed in 0..8 {
+        let mut rng = Stream::new(0, seed, "best returns", "game");
+        let mut policy = Stream::new(0, seed, "best returns", "policy");
+        let start = game.reset(&mut rng);
+        let actions: Vec<Vec<f32>> = (spec.players.iter())
+            .map(|player| {
+                let mut rows = vec![0.0; player.action.width() * limit];
+                player.action.sample(&mut policy, &mut rows);
+                rows
+            })
+            .collect();
+        let joint: Vec<_> =
+            actions.iter().zip(&spec.players).map(|(rows, player)| (&rows[..], player.action.width())).collect();
+        let (mut state, mut chance, mut steps) = (start.clone(), rng.clone(), 0);
+        let mut rewards = vec![0.0; spec.players.len()];
+        while steps < limit {
+            steps += 1;
+            if game.step(&mut state, &Joint::new(&joint, steps - 1), &mut chance, &mut rewards) == Status::Terminal {
+                break;
+            }
+        }
+        let episode = Episode::new(&start, &rng, joint.iter().copied(), steps);
+        for player in 0..spec.players.len() {
+            let Some(best) = game.best_return(player, &episode) else { continue };
+            let found = nash::search(game, spec, player, &episode, 64).unwrap_or(f64::NEG_INFINITY);
+            // Rewards are f32.
+            assert!(
+                best >= found - 1e-5 * found.abs().max(1.0),
+                "player {player} can do no better than {best}, says the game, but a search finds {found}"
+            );
+        }
+        game.figures(&episode, &mut |name, value| assert!(value.is_finite(), "the figure `{name}` is {value}"));
     }
 }
 

@@ -134,8 +134,8 @@ fn failing(fault: &str) -> String {
     format!("{STEADY}, Entry(label: \"failing\", players: [fails(), fails({fault})])")
 }
 
-/// Rows of a whole seed: 2 players, 6 episodes and 7 evaluations of two figures.
-const WHOLE: usize = 2 * (6 + 7 * 2);
+/// Rows of a whole seed: 2 players, 6 episodes and 7 evaluations of three figures; NashConv of each evaluation.
+const WHOLE: usize = 2 * (6 + 7 * 3) + 7;
 
 #[test]
 fn a_seed_that_diverges_leaves_the_others_as_they_are() {

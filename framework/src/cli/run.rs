@@ -16,7 +16,7 @@ use crate::loader::Plugins;
 use crate::plugin::BUILD_ID;
 use crate::record::{EntryName, Sink, slug};
 use crate::report::manifest::{BestKnown, EntryManifest, FailedSeed, Host, Manifest, Moment, Outcome, PluginManifest};
-use crate::report::{table, write_all};
+use crate::report::{drawings, table, write_all};
 use crate::run::Run;
 use crate::simulation::{Failure, Simulation};
 
@@ -151,6 +151,7 @@ impl Recorded {
         };
         self.manifest.write(&self.folder).map_err(io::Error::other)?;
         let summary = write_all(&self.folder).map_err(io::Error::other)?;
+        drawings::write(&self.folder, self.simulation.run()).map_err(io::Error::other)?;
         print!("{}", table::terminal(&summary));
         println!("results in {}", self.folder.display());
         if interrupted {

@@ -36,6 +36,8 @@ pub struct Run {
     pub lane_width: usize,
     /// Training episodes between evaluations.
     pub evaluate_every: u64,
+    /// How many strategies an evaluation tries per player where the game knows no best response.
+    pub best_response: usize,
     /// The entries.
     pub entries: Vec<Entry>,
 }
@@ -115,6 +117,7 @@ impl Run {
             instances: file.instances,
             lane_width: file.lane_width,
             evaluate_every: file.evaluate_every,
+            best_response: file.best_response,
             entries,
         })
     }
@@ -125,7 +128,8 @@ impl Run {
             format!("Run(\n    name: {:?},\n    seed: {},\n    seeds: {:?},\n", self.name, self.seed, self.seeds);
         let _ = write!(text, "    episodes: {},\n    steps: {},\n", self.episodes, self.steps);
         let _ = write!(text, "    instances: {},\n    lane_width: {},\n", self.instances, self.lane_width);
-        let _ = write!(text, "    evaluate: (every: {}),\n    entries: [\n", self.evaluate_every);
+        let (every, tries) = (self.evaluate_every, self.best_response);
+        let _ = write!(text, "    evaluate: (every: {every}, best_response: {tries}),\n    entries: [\n");
         for entry in &self.entries {
             let _ = write!(text, "        Entry(\n            label: {:?},\n            players: [\n", entry.label);
             for cast in &entry.players {
