@@ -359,7 +359,7 @@ mod tests {
         fn act(&mut self, _: &Turn, action: &mut [f32]) {
             action.fill(self.0);
         }
-        fn mean_action(&mut self, _: &[f32], action: &mut [f32]) {
+        fn mean_action(&mut self, _: &[f32], _: &[&[f32]], action: &mut [f32]) {
             action.fill(self.0);
         }
     }
