@@ -84,7 +84,8 @@ equiflow::params! {
     /// Routing: each agent splits its demand over the ways through a network of affine latencies a x + b, x being what an
     /// edge carries of all agents (the atomic splittable game; the paper's own routing game, after Mguni et al. 2021,
     /// is not available). A step is a layer of the network: at each of its nodes an agent splits the mass that it has
-    /// there over the edges that leave it. It pays its flow times the latency of each edge.
+    /// there over the edges that leave it. It pays its flow times the latency of each edge. An episode lasts as many steps
+    /// as the longest way has edges; a run needs at least so many `steps`.
     pub struct RoutingParams {
         /// `pigou`, `three_links`, `braess`, `braess_without_shortcut`, `layered(width: 5, depth: 5, degree: 2, seed: 0)`,
         /// or `custom(edges: [(from: "s", to: "t", a: 1, b: 0), ..], sources: ["s"], sinks: ["t"])`, with one source and
