@@ -1,7 +1,7 @@
 //! What a game is: its rules for one instance, written for a person. Seeds, vectorised instances, episodes, clocks and
 //! records belong to the framework.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::params::{Invalid, Params};
 use crate::stream::Stream;
@@ -195,6 +195,18 @@ pub struct BestKnown {
     pub tolerance: f64,
     /// Where it comes from.
     pub source: String,
+    /// Where it is reached, if only there: then the place decides whether a seed succeeded, not the return.
+    pub place: Option<Place>,
+}
+
+/// A place in the space of joint actions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// The joint action: per player as many numbers as its action has.
+    pub action: Vec<Vec<f64>>,
+    /// How far each number of an evaluation's mean joint action may be from it.
+    pub within: f64,
 }
 
 /// The fact sheet of a game.

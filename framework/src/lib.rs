@@ -50,7 +50,7 @@ pub mod prelude {
     pub use crate::algorithm::{Algorithm, Fault, Lesson, Memory, Seat, Turn};
     pub use crate::app::App;
     pub use crate::checkpoint::{Array, Checkpoint, Snapshot, SnapshotError};
-    pub use crate::game::{BestKnown, Game, GameSpec, Joint, Player, Returns, Space, Status};
+    pub use crate::game::{BestKnown, Game, GameSpec, Joint, Place, Player, Returns, Space, Status};
     pub use crate::params::Invalid;
     pub use crate::schedule::{Step, StepSystems};
     pub use crate::stream::Stream;

@@ -6,8 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::file::{EntryText, PlayersText, RunFile, explain, stumbled};
+use super::grid::Cell;
 use super::mistake::{Mistake, suggest};
-use super::text::Call;
+use super::text::{Call, FieldText};
 use crate::app::App;
 use crate::game::GameSpec;
 use crate::loader::{Missing, Plugins};
@@ -50,6 +51,8 @@ pub struct Entry {
     pub spec: GameSpec,
     /// One algorithm per player, with its name.
     pub players: Vec<(String, Arc<dyn AnyAlgorithm>)>,
+    /// Where in a grid it lies, if it does.
+    pub cell: Option<Cell>,
 }
 
 impl Entry {
@@ -77,7 +80,10 @@ impl Run {
         let mut resolver = Resolver { file, app, plugins, mistakes: file.mistakes.clone() };
         let entries = resolver.entries();
         if !resolver.mistakes.is_empty() {
-            resolver.mistakes.sort_by_key(|mistake| mistake.place.as_ref().map_or(0, |(_, range)| range.start));
+            let place = |mistake: &Mistake| mistake.place.as_ref().map_or(0..0, |(_, range)| range.clone());
+            resolver.mistakes.sort_by_key(|mistake| place(mistake).start);
+            // What the cells of a grid have in common is wrong in each of them.
+            resolver.mistakes.dedup_by(|a, b| place(a) == place(b) && a.message == b.message);
             return Err(resolver.mistakes);
         }
         Ok(Self {
@@ -105,7 +111,11 @@ impl Run {
             for (name, algorithm) in &entry.players {
                 let _ = writeln!(text, "                {name}{},", algorithm.params());
             }
-            let _ = write!(text, "            ],\n            game: {},\n        ),\n", entry.game_text());
+            let _ = writeln!(text, "            ],\n            game: {},", entry.game_text());
+            if let Some(Cell { grid, at }) = &entry.cell {
+                let _ = writeln!(text, "            cell: (grid: {grid:?}, at: {at:?}),");
+            }
+            text += "        ),\n";
         }
         text + "    ],\n)\n"
     }
@@ -140,7 +150,8 @@ impl Resolver<'_> {
             };
             let players = self.players(written, game.as_ref().map(|(_, _, spec)| spec));
             let (Some((game_name, game, spec)), Some(players)) = (game, players) else { continue };
-            let mut entry = Entry { label: String::new(), game_name, game, spec, players };
+            let cell = written.cell.clone();
+            let mut entry = Entry { label: String::new(), game_name, game, spec, players, cell };
             let (label, place) = match &written.label {
                 Some((label, place)) => (label.clone(), place.clone()),
                 None => (entry.algorithms(), written.range.clone()),
@@ -195,7 +206,7 @@ impl Resolver<'_> {
         };
         let mut resolved: Vec<(String, Arc<dyn AnyAlgorithm>, Call)> = Vec::new();
         for range in ranges {
-            resolved.push(self.algorithm(range)?);
+            resolved.push(self.algorithm(range, &entry.over)?);
         }
         let spec = spec?;
         let count = spec.players.len();
@@ -212,8 +223,9 @@ impl Resolver<'_> {
         Some(out)
     }
 
-    fn algorithm(&mut self, range: Range<usize>) -> Option<(String, Arc<dyn AnyAlgorithm>, Call)> {
-        let call = self.call(range, "an algorithm")?;
+    /// The algorithm that stands at `range`, with the parameters `over` laid over its own.
+    fn algorithm(&mut self, range: Range<usize>, over: &[FieldText]) -> Option<(String, Arc<dyn AnyAlgorithm>, Call)> {
+        let call = self.call(range, "an algorithm")?.over(&self.file.source.text, over);
         let name = self.file.text(&call.name).to_owned();
         let kind = self.plugins.algorithm(self.app, &name);
         let kind = self.found(kind, &call, "algorithm", &name)?;
@@ -283,24 +295,33 @@ impl Resolver<'_> {
         if self.mistakes.len() > before {
             return None;
         }
-        let (text, base) = match &call.brackets {
-            Some(brackets) => (file.text(brackets), brackets.start),
-            None => ("()", call.name.end),
-        };
-        match parse(text) {
+        // Written anew, because the fields of a grid's cell stand in several places.
+        let mut text = "(".to_owned();
+        let mut starts = Vec::new();
+        for field in &call.fields {
+            let _ = write!(text, "{}: ", file.text(&field.key));
+            starts.push(text.len());
+            let _ = write!(text, "{}, ", file.text(&field.value));
+        }
+        text += ")";
+        match parse(&text) {
             Ok(configured) => Some(configured),
             Err(ParamsError::Invalid(invalid)) => {
                 self.invalid(call, owner, &invalid);
                 None
             }
             Err(ParamsError::Unreadable(error)) => {
-                let at = stumbled(&file.source, base, &error);
-                let field = call.fields.iter().find(|field| field.value.contains(&at) || field.value.end == at);
-                let what = match field {
-                    Some(field) => format!("{owner}: parameter `{}`", file.text(&field.key)),
-                    None => owner.to_owned(),
+                let at = stumbled(&text, 0, &error);
+                let field =
+                    starts.iter().rposition(|start| *start <= at).map(|last| (&call.fields[last], starts[last]));
+                let (at, what) = match field {
+                    Some((field, start)) => {
+                        let at = (field.value.start + at - start).min(field.value.end);
+                        (at, format!("{owner}: parameter `{}`", file.text(&field.key)))
+                    }
+                    None => (call.name.start, owner.to_owned()),
                 };
-                self.mistakes.push(explain(&file.source, base, &what, &error));
+                self.mistakes.push(explain(&file.source, at, &what, &error));
                 None
             }
         }
