@@ -209,6 +209,17 @@ pub struct Place {
     pub within: f64,
 }
 
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let player = |action: &Vec<f64>| match &action[..] {
+            [alone] => alone.to_string(),
+            several => format!("({})", several.iter().map(f64::to_string).collect::<Vec<_>>().join(", ")),
+        };
+        let action = self.action.iter().map(player).collect::<Vec<_>>().join(", ");
+        write!(f, "within {} of ({action})", self.within)
+    }
+}
+
 /// The fact sheet of a game.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GameSpec {

@@ -39,8 +39,13 @@ pub(super) fn number(value: Option<f64>, interval: Option<Interval>) -> String {
 
 /// `18/20 90% [70, 97]`.
 pub(super) fn share(share: &Share) -> String {
-    let Share { count, of, share, interval } = share;
-    format!("{count}/{of} {:.0}% [{:.0}, {:.0}]", 100.0 * share, 100.0 * interval.low, 100.0 * interval.high)
+    let Interval { low, high } = share.interval;
+    format!("{} [{:.0}, {:.0}]", count(share), 100.0 * low, 100.0 * high)
+}
+
+/// `18/20 90%`.
+pub(super) fn count(share: &Share) -> String {
+    format!("{}/{} {:.0}%", share.count, share.of, 100.0 * share.share)
 }
 
 /// A share as [`share`], `-` without one.

@@ -22,6 +22,22 @@ pub struct Map {
     pub cells: Vec<Vec<Option<Share>>>,
 }
 
+impl Map {
+    /// What is shown by what, for the corner of a table.
+    pub(super) fn corner(&self) -> String {
+        match &self.rows {
+            Some(rows) => format!("{}: {} by {}", self.title, rows.parameter, self.columns.parameter),
+            None => format!("{}: by {}", self.title, self.columns.parameter),
+        }
+    }
+
+    /// Each row with its value.
+    pub(super) fn named_rows(&self) -> impl Iterator<Item = (&str, &[Option<Share>])> {
+        let name = |row: usize| self.rows.as_ref().map_or("", |rows| &rows.values[row]);
+        self.cells.iter().enumerate().map(move |(row, cells)| (name(row), cells.as_slice()))
+    }
+}
+
 /// A parameter and the values that are tried.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

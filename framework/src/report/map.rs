@@ -18,13 +18,15 @@ const FULL: RGBColor = RGBColor(0, 114, 178);
 const GREY: RGBColor = RGBColor(110, 110, 110);
 const FRAME: RGBColor = RGBColor(190, 190, 190);
 
-/// Lengths in px of 1/96 inch; the sheet is as wide as that of curves.
+/// Lengths in px of 1/96 inch; the sheet is at most as wide as that of curves.
 const WIDTH: f64 = 720.0;
 const MARGIN: f64 = 16.0;
 const GAP: f64 = 28.0;
 const CELL_HEIGHT: f64 = 34.0;
 /// Least and greatest width of a cell.
 const CELL_WIDTH: (f64, f64) = (52.0, 120.0);
+/// Beside the values of the rows: the name of the rows, and gaps.
+const ASIDE: f64 = 28.0;
 /// Above the cells: the map's title. Below: the values and the name of the columns.
 const ABOVE: f64 = 26.0;
 const BELOW: f64 = 46.0;
@@ -43,13 +45,17 @@ const WIDER: f64 = 1.13;
 pub(super) fn write(stem: &Path, run: &str, maps: &[Map]) -> Result<(), ReportError> {
     let panels = layout(maps);
     let bottom = panels.iter().map(Panel::bottom).fold(0.0, f64::max);
-    let mut canvas = Canvas::new((WIDTH, bottom + 34.0));
-    let title = fitted(&format!("{run}: seeds in success"), TITLE_SIZE, (WIDTH - 2.0 * MARGIN) / WIDER);
+    let note = "Seeds in success at the end of the run, of all seeds of the cell; the darker, the greater the share.";
+    // No wider than what is on it.
+    let room = WIDTH - 2.0 * MARGIN;
+    let title = fitted(&format!("{run}: seeds in success"), TITLE_SIZE, room / WIDER);
+    let texts = f64::max(text_width(&title, TITLE_SIZE), text_width(note, NOTE_SIZE)) * WIDER;
+    let width = panels.iter().map(|panel| panel.at.0 + panel.width).fold(MARGIN + texts.min(room), f64::max) + MARGIN;
+    let mut canvas = Canvas::new((width, bottom + 34.0));
     canvas.text(&title, (MARGIN, 24.0), TITLE_SIZE, BLACK, Align::Left);
     for panel in &panels {
         panel.draw(&mut canvas);
     }
-    let note = "Seeds in success at the end of the run, of all seeds of the cell; the darker, the greater the share.";
     canvas.text(note, (MARGIN, bottom + 18.0), NOTE_SIZE, GREY, Align::Left);
     canvas.write_svg(&stem.with_added_extension("svg"))?;
     canvas.write_png(&stem.with_added_extension("png"))
@@ -91,7 +97,7 @@ fn widest<'a>(texts: impl Iterator<Item = &'a String>, size: f64) -> f64 {
 impl<'a> Panel<'a> {
     fn new(map: &'a Map, at: (f64, f64)) -> Self {
         let room = WIDTH - 2.0 * MARGIN;
-        let rows = map.rows.as_ref().map_or(0.0, |axis| 26.0 + widest(axis.values.iter(), TICK_SIZE));
+        let rows = map.rows.as_ref().map_or(0.0, |axis| ASIDE + widest(axis.values.iter(), TICK_SIZE));
         let left = rows.min(room / 3.0);
         let columns = map.columns.values.len() as f64;
         let wanted = (widest(map.columns.values.iter(), TICK_SIZE) + 8.0).clamp(CELL_WIDTH.0, CELL_WIDTH.1);
@@ -133,7 +139,7 @@ impl<'a> Panel<'a> {
             for (row, value) in axis.values.iter().enumerate() {
                 let height = y + CELL_HEIGHT * (row as f64 + 0.5) + 4.3;
                 canvas.text(
-                    &fit(value, TICK_SIZE, self.left - 26.0),
+                    &fit(value, TICK_SIZE, self.left - ASIDE + 2.0),
                     (x - 6.0, height),
                     TICK_SIZE,
                     BLACK,
@@ -200,7 +206,7 @@ mod tests {
         one.cells[0][1] = None;
         write(&stem, "sweep", &[one]).unwrap();
         let text = std::fs::read_to_string(stem.with_added_extension("svg")).unwrap();
-        for expected in ["sweep: seeds in success", "gpi", "batch", "rate", "0.001", "0/2", "1/2", "\n-\n"] {
+        for expected in ["sweep: seeds in success", "gpi", "batch", "rate", "0.001", "\n0\n", "0/2", "1/2", "\n-\n"] {
             assert!(text.contains(expected), "no {expected} in {text}");
         }
         assert!(stem.with_added_extension("png").exists());

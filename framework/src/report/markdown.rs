@@ -166,15 +166,11 @@ fn settings(game: &GameSummary) -> String {
 }
 
 fn map(map: &Map) -> String {
-    let corner = match &map.rows {
-        Some(rows) => format!("{}: {} by {}", map.title, rows.parameter, map.columns.parameter),
-        None => format!("{}: by {}", map.title, map.columns.parameter),
-    };
+    let corner = map.corner();
     let header: Vec<&str> =
         std::iter::once(corner.as_str()).chain(map.columns.values.iter().map(String::as_str)).collect();
-    let rows = map.cells.iter().enumerate().map(|(at, cells)| {
-        let name = map.rows.as_ref().and_then(|rows| rows.values.get(at)).cloned().unwrap_or_default();
-        std::iter::once(name).chain(cells.iter().map(|cell| share_if_any(cell.as_ref()))).collect()
+    let rows = map.named_rows().map(|(name, cells)| {
+        std::iter::once(name.to_owned()).chain(cells.iter().map(|cell| share_if_any(cell.as_ref()))).collect()
     });
     table(&header, rows)
 }

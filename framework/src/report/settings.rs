@@ -18,7 +18,7 @@ pub struct Settings {
     pub columns: Vec<String>,
     /// The algorithm, then every parameter that is not the same in all columns, in the order in which they occur.
     pub different: Vec<Setting>,
-    /// The parameters that are the same in all columns, with their value.
+    /// The parameters that are the same in all columns that have any, with their value.
     pub alike: Vec<(String, String)>,
 }
 
@@ -33,7 +33,7 @@ pub struct Setting {
 }
 
 impl Settings {
-    /// Of these entries.
+    /// Of these entries. An algorithm without any parameter, such as random play, makes no difference but in its name.
     pub(super) fn new(entries: &[&EntryManifest]) -> Self {
         let columns = distinct(entries.iter().map(|entry| column(entry)));
         let of = |name: &str| -> Vec<String> {
@@ -43,16 +43,17 @@ impl Settings {
             });
             values.collect()
         };
-        let names = distinct(
-            entries
-                .iter()
-                .flat_map(|entry| &entry.parameters)
-                .flat_map(|text| fields(text).into_iter().map(|(name, _)| name).collect::<Vec<_>>()),
-        );
+        let all = |entry: &&EntryManifest| entry.parameters.iter().flat_map(|text| fields(text)).collect::<Vec<_>>();
+        let names = distinct(entries.iter().flat_map(all).map(|(name, _)| name));
+        let bare: Vec<bool> = columns
+            .iter()
+            .map(|label| entries.iter().all(|entry| column(entry) != *label || all(entry).is_empty()))
+            .collect();
         let (mut different, mut alike) = (Vec::new(), Vec::new());
         for name in std::iter::once(ALGORITHM.to_owned()).chain(names) {
             let values = of(&name);
-            match &distinct(values.iter())[..] {
+            let compared = values.iter().zip(&bare).filter(|(_, bare)| name == ALGORITHM || !**bare);
+            match &distinct(compared.map(|(value, _)| value))[..] {
                 [value] => alike.push((name, (*value).clone())),
                 _ => different.push(Setting { name, values }),
             }
@@ -146,6 +147,14 @@ mod tests {
         ];
         assert_eq!(rows(&found), expected);
         assert_eq!(found.alike, [("noise".to_owned(), "(sigma:1,dt:2)".to_owned())]);
+    }
+
+    #[test]
+    fn an_algorithm_without_parameters_makes_no_difference_but_in_its_name() {
+        let ddpg = ("ddpg", "(batch:64)");
+        let found = settings(&entries(&[("learns", &[ddpg, ddpg]), ("plays", &[("random", "()"), ("random", "()")])]));
+        assert_eq!(rows(&found), [("algorithm", vec!["ddpg", "random"])]);
+        assert_eq!(found.alike, [("batch".to_owned(), "64".to_owned())]);
     }
 
     #[test]

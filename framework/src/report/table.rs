@@ -8,7 +8,8 @@ use comfy_table::{
 
 use super::{
     distinct,
-    format::{NONE, estimate, share_if_any, thousands},
+    format::{NONE, count, estimate, share_if_any, thousands},
+    grid::Map,
     manifest::{BestKnown, Outcome},
     stats::RESAMPLES,
     summary::{EntrySummary, NashConv, Summary},
@@ -24,31 +25,33 @@ const RULES: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'))
     .bottom_border(LineStyle::none().fill('─').junction('─'));
 
-/// A table per game with the lines that define its columns; ends with a line end. At most 110 columns wide, unless the
-/// numbers alone take more than about 90.
+/// A table per game and one per map with the lines that define their columns; ends with a line end. At most 110 columns
+/// wide, unless the numbers alone take more than about 90. The cells of a grid are on its map only.
 ///
 /// Long labels are wrapped within their cell. Widths are those of a terminal, so that any script stays aligned.
 pub fn terminal(summary: &Summary) -> String {
-    let mut text = String::new();
+    let mut tables = Vec::new();
     for game in &summary.games {
-        if summary.games.len() > 1 {
-            text += &format!("{}\n", game.name);
+        let is_on_map = |entry: &&EntrySummary| entry.cell.is_some() && entry.best_known.is_some();
+        let entries: Vec<_> = summary.entries_of(game).filter(|entry| !is_on_map(entry)).collect();
+        if !entries.is_empty() {
+            let name = if summary.games.len() > 1 { format!(" {}\n", game.name) } else { String::new() };
+            tables.push(name + &table(&entries));
         }
-        text += &table(&summary.entries_of(game).collect::<Vec<_>>());
     }
+    tables.extend(summary.maps.iter().map(map_table));
     // A table of one column wraps the lines below at the same width.
     let mut below = Table::new();
     below.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     for line in lines(summary) {
         below.add_row([line]);
     }
-    format!("{text}{}\n", below.trim_fmt())
+    format!("{}{}\n", tables.join("\n"), below.trim_fmt())
 }
 
 /// The entries of one game.
 fn table(entries: &[&EntrySummary]) -> String {
     let mut table = Table::new();
-    table.load_style(RULES).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     // NashConv says more than the return while exploring, where there is one; the width is not enough for both.
     let nash_conv = nash_conv_header(entries);
     let fifth = nash_conv.unwrap_or("sampled return");
@@ -68,6 +71,23 @@ fn table(entries: &[&EntrySummary]) -> String {
             speed(entry),
         ]);
     }
+    ruled(table)
+}
+
+/// The seeds in success over a grid.
+fn map_table(map: &Map) -> String {
+    let mut table = Table::new();
+    table.set_header(std::iter::once(map.corner()).chain(map.columns.values.iter().cloned()));
+    for (name, cells) in map.named_rows() {
+        let cells = cells.iter().map(|cell| cell.map_or_else(|| NONE.to_owned(), |cell| count(&cell)));
+        table.add_row(std::iter::once(name.to_owned()).chain(cells));
+    }
+    ruled(table)
+}
+
+/// The table in the common style, with its line end.
+fn ruled(mut table: Table) -> String {
+    table.load_style(RULES).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     // Only the label is wrapped: numbers in two lines are misread.
     for (at, column) in table.column_iter_mut().enumerate() {
         column.set_padding((1, 0));
@@ -178,14 +198,7 @@ pub(super) fn lines(summary: &Summary) -> Vec<String> {
 fn criterion(best: &BestKnown) -> String {
     let BestKnown { value, tolerance, source, place } = best;
     let what = match place {
-        Some(place) => {
-            let player = |action: &Vec<f64>| action.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
-            let action = place.action.iter().map(player).collect::<Vec<_>>().join(", ");
-            format!(
-                "whose last evaluation has a mean joint action within {} of ({action}) in every number",
-                place.within
-            )
-        }
+        Some(place) => format!("whose last evaluation has every player's mean action {place}"),
         // Through f32's digits, so that 0.6 - 0.1 is 0.5 and not 0.49999999999999994.
         None => format!("with a final return of at least {}", (value - tolerance) as f32),
     };
@@ -194,7 +207,11 @@ fn criterion(best: &BestKnown) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::example, *};
+    use super::{
+        super::{estimate::Share, example, grid::MapAxis},
+        *,
+    };
+    use crate::run::Cell;
 
     #[test]
     fn the_terminal_table_is_aligned_and_at_most_110_wide() {
@@ -223,6 +240,32 @@ mod tests {
         ] {
             assert!(text.contains(expected), "no {expected} in\n{text}");
         }
+    }
+
+    #[test]
+    fn the_cells_of_a_grid_are_on_its_map_only() {
+        let mut summary = example::summary(&["gpi", "cell"]);
+        let axis = |parameter: &str, values: &[&str]| MapAxis {
+            parameter: parameter.to_owned(),
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+        };
+        summary.entries[1].cell = Some(Cell { grid: "g".to_owned(), at: Vec::new() });
+        summary.maps.push(Map {
+            title: "g".to_owned(),
+            rows: Some(axis("batch", &["64", "512"])),
+            columns: axis("rate", &["0.01", "0.1"]),
+            cells: vec![vec![Share::new(9, 10), None], vec![Share::new(0, 10), Share::new(10, 10)]],
+        });
+        let text = terminal(&summary);
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for expected in [
+            "g: batch by rate      0.01         0.1",
+            "64                9/10 90%           -",
+            "512                0/10 0%  10/10 100%",
+        ] {
+            assert!(lines.contains(&expected), "no {expected} in\n{text}");
+        }
+        assert!(!text.contains("cell "), "{text}");
     }
 
     #[test]
