@@ -17,7 +17,7 @@ pub const MOST_BINS: usize = 200;
 pub struct Curve {
     /// The entry's label.
     pub label: String,
-    /// How many seeds have records in the curve.
+    /// How many seeds have records in the curve; 0 for one that is no mean over seeds.
     pub seeds: usize,
     /// Ascending in `x`.
     pub points: Vec<CurvePoint>,

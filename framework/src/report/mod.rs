@@ -69,11 +69,12 @@ fn write_figures(dir: &Path, manifest: &Manifest, records: &Records) -> Result<(
     };
     let means = "Line: interquartile mean over n seeds; band: pointwise 95% bootstrap interval.";
     let caption = format!("Evaluation of mean actions. {means}");
-    Figure { title: &title, y_label, curves: &mean_action, best_known: &best_known, caption: &caption }
+    let x_label = "environment steps per seed";
+    Figure { title: &title, x_label, y_label, curves: &mean_action, best_known: &best_known, caption: &caption }
         .write(&dir.join("learning_curve"))?;
     let bins = if bin > 1 { format!(" Each point averages {bin} successive episodes.") } else { String::new() };
     let caption = format!("Training, actions sampled. {means}{bins}");
-    Figure { title: &title, y_label, curves: &sampled, best_known: &best_known, caption: &caption }
+    Figure { title: &title, x_label, y_label, curves: &sampled, best_known: &best_known, caption: &caption }
         .write(&dir.join("sampled_return"))?;
     Ok(())
 }

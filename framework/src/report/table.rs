@@ -24,7 +24,7 @@ const WIDTH: u16 = 100;
 const HEADER: [&str; 6] = ["entry", "seeds", "final return", "sampled return", "reached", "steps/s"];
 
 /// Horizontal rules only, as in the tables of papers.
-const RULES: TableStyle = TableStyle::new()
+pub(crate) const RULES: TableStyle = TableStyle::new()
     .top_border(LineStyle::none().fill('─').junction('─'))
     .header_lines(ContentLineStyle::none())
     .header_separator(LineStyle::none().fill('─').junction('─'))

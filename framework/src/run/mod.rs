@@ -7,7 +7,7 @@ mod set;
 pub mod text;
 
 pub use file::{RunFile, parse_seeds};
-pub use mistake::{Mistake, Source, suggest};
+pub use mistake::{Mistake, NamedText, Source, suggest};
 pub use resolve::{Entry, Run};
 
 /// How RON is read everywhere: an optional value needs no `Some(...)`.
