@@ -74,8 +74,11 @@ impl Vpg {
         Ok(action_values(game, belief, values.of(player), player))
     }
 
-    /// The policies of `player` after its update (Eq. 7), written into `next`.
-    fn update(
+    /// The policies of `player` after its update (Eq. 7), written into its place in `next`, which holds those of before.
+    ///
+    /// # Errors
+    /// See [`values`].
+    pub fn update(
         &self,
         game: &TabularGame,
         belief: &Profile,
