@@ -1,5 +1,7 @@
 //! What a finite game is: states, the actions that each player has in each, and what happens after a joint action.
 
+use super::normal_form::NormalForm;
+
 /// Where a step can lead: next states with their probabilities. What is missing to 1 is the probability that the game
 /// ends. A state may appear more than once; its probabilities add up.
 pub type Next = Vec<(usize, f64)>;
@@ -34,6 +36,11 @@ pub trait FiniteGame: Send + Sync {
     /// What follows when the players choose `joint` in `state`: writes one reward per player to `rewards`, and adds to
     /// `next`, which is empty, where it leads.
     fn outcome(&self, state: usize, joint: &[usize], rewards: &mut [f64], next: &mut Next);
+
+    /// The same game with exact payoffs, where it is a one-shot game that has them.
+    fn normal_form(&self) -> Option<&NormalForm> {
+        None
+    }
 
     /// What a person calls `player`.
     fn player_name(&self, player: usize) -> String {

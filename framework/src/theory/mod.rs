@@ -8,11 +8,13 @@
 //!
 //! What a profile is worth ([`evaluate`], [`entropy`]), what a player can do against it ([`best_response`]) and how far it
 //! is from a Nash equilibrium ([`nash_conv`]) is exact up to rounding. Logit quantal response equilibria are followed as a
-//! path ([`lqre`]).
+//! path ([`lqre`]). Of one-shot games there are pure and mixed equilibria ([`pure_nash`], [`mixed`]), dominated strategies
+//! ([`dominance`]) and exact potentials ([`potential`]); Markov games are tested for one by cycles of policies
+//! ([`markov_potential`]).
 //!
 //! The paper's own constructions: the graphical model for game ([`gmg`]) with flow and KL equilibria ([`flow`]), tabular
 //! variational policy gradient ([`vpg`]) and opponent models ([`opponent_model`]), and the games that its statements are
-//! tested on ([`games`]).
+//! tested on ([`games`]). Every statement is an entry of [`verify`].
 //!
 //! Everything here is computed, never sampled, and nothing here knows of the world, of plugins or of networks. What
 //! cannot be computed is refused with the reason ([`error`]).
@@ -20,6 +22,7 @@
 pub mod best_response;
 mod contract;
 mod decision;
+pub mod dominance;
 pub mod entropy;
 pub mod error;
 pub mod evaluate;
@@ -28,15 +31,20 @@ pub mod flow;
 pub mod games;
 pub mod gmg;
 pub mod lqre;
+pub mod markov_potential;
 pub mod minimise;
+pub mod mixed;
 pub mod nash_conv;
 pub mod nfg;
 pub mod normal_form;
 pub mod opponent_model;
 pub mod playing;
+pub mod potential;
 pub mod profile;
+pub mod pure_nash;
 pub mod rational;
 pub mod tabular;
+pub mod verify;
 pub mod vpg;
 
 pub use best_response::best_response;

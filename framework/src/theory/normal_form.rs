@@ -1,5 +1,6 @@
 //! One-shot games of N players with names and exact payoffs.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::error::TheoryError;
@@ -144,6 +145,30 @@ impl NormalForm {
         }
     }
 
+    /// How two payoffs of `player` compare, exactly where they are exact.
+    pub fn compare(&self, player: usize, one: usize, other: usize) -> Ordering {
+        let payoffs = self.payoffs(player);
+        match payoffs[one].total_cmp(&payoffs[other]) {
+            // Different fractions may be the same number, but the order of numbers is never the wrong one.
+            _ if payoffs[one] == payoffs[other] && self.is_exact() => {
+                self.exact(player, one).cmp(&self.exact(player, other))
+            }
+            _ if payoffs[one] == payoffs[other] => Ordering::Equal,
+            order => order,
+        }
+    }
+
+    /// The strategy of `player` in a cell, and how far apart cells are that differ by one strategy of it.
+    pub fn place(&self, player: usize, cell: usize) -> (usize, usize) {
+        let stride: usize = self.shape[player + 1..].iter().product();
+        (cell / stride % self.shape[player], stride)
+    }
+
+    /// The strategies of all players in a cell.
+    pub fn choices(&self, cell: usize) -> Vec<usize> {
+        (0..self.players.len()).map(|player| self.place(player, cell).0).collect()
+    }
+
     /// The sum of the players' payoffs where it is the same in all cells: exactly, or up to 1e-12 of the largest payoff
     /// where they are rounded.
     pub fn constant_sum(&self) -> Option<f64> {
@@ -170,6 +195,9 @@ impl FiniteGame for NormalForm {
         for (player, reward) in rewards.iter_mut().enumerate() {
             *reward = self.payoffs(player)[cell];
         }
+    }
+    fn normal_form(&self) -> Option<&NormalForm> {
+        Some(self)
     }
     fn player_name(&self, player: usize) -> String {
         self.players[player].clone()

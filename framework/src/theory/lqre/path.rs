@@ -91,7 +91,11 @@ pub struct Path {
 
 /// The shortest step, and the first.
 const SHORTEST: f64 = 1e-7;
-const FIRST: f64 = 0.05;
+const FIRST: f64 = 0.0437;
+/// How closely a crossing is looked at.
+const CROSSING: f64 = 1e-5;
+/// What is tried at least, however short the step before was: just before a crossing no short step leads over it.
+const LEAST: f64 = 1e-3;
 /// The angle between the tangents before and behind a step: wished for, and still accepted.
 const ANGLE: f64 = 0.12;
 const LARGEST_ANGLE: f64 = 0.35;
@@ -208,8 +212,12 @@ impl<'g> Tracer<'g> {
         }
         // The sign of the determinant with `onwards` as the last row is that with the tangent, as their product is positive.
         let swaps: f64 = lu.p().determinant();
-        let negatives = (0..=unknowns).filter(|k| lu.lu_internal()[(*k, *k)] < 0.0).count();
-        let positive = (swaps > 0.0) == (negatives % 2 == 0);
+        let pivots = lu.lu_internal().diagonal();
+        let positive = (swaps > 0.0) == (pivots.iter().filter(|pivot| **pivot < 0.0).count() % 2 == 0);
+        // On a crossing itself there is no one tangent, and rounding would choose the branch: the step must end elsewhere.
+        if pivots.amin() < 1e-11 * pivots.amax() {
+            return Ok(None);
+        }
         tangent.normalize_mut();
         Ok(Some(Place { at, tangent, positive }))
     }
@@ -286,36 +294,55 @@ impl<'g> Tracer<'g> {
     fn next(
         &mut self,
         here: &Place,
-        mut length: f64,
+        length: f64,
         options: &Options,
         path: &mut Path,
     ) -> Result<Option<(Place, f64)>, TheoryError> {
-        let unknowns = self.unknowns();
+        let mut length = length.max(LEAST);
+        // The shortest step that crosses another branch, with the equilibria that it passes.
+        let mut crossing = None;
         while length >= SHORTEST {
             let next = self.step(here, length)?;
-            let Some(next) = next.filter(|next| angle(&here.tangent, &next.tangent) <= LARGEST_ANGLE) else {
-                length *= 0.5;
-                continue;
-            };
-            // Another branch is near: seen from closer by, does the path bend away or go straight through?
-            if next.positive != here.positive && length > 100.0 * SHORTEST {
-                length *= 0.5;
-                continue;
+            let next = next.filter(|next| angle(&here.tangent, &next.tangent) <= LARGEST_ANGLE);
+            let passed =
+                next.as_ref().map(|next| self.passed(here, next, length, options, path)).transpose()?.flatten();
+            if let (Some(next), Some(passed)) = (next, passed) {
+                if next.positive == here.positive {
+                    return self.take(here, next, passed, length, path).map(Some);
+                }
+                // Seen from closer by, does the path bend away or go straight through?
+                crossing = Some((next, passed, length));
+                if length < CROSSING {
+                    break;
+                }
             }
-            let Some(passed) = self.passed(here, &next, length, options, path)? else {
-                length *= 0.5;
-                continue;
-            };
-            if next.positive != here.positive {
-                path.bifurcations.push(0.5 * (here.at[unknowns] + next.at[unknowns]) / self.range);
-            }
-            if here.tangent[unknowns] * next.tangent[unknowns] < 0.0 {
-                path.folds.push(self.fold(here, length)?);
-            }
-            path.equilibria.extend(passed);
-            return Ok(Some((next, length)));
+            length *= 0.5;
         }
-        Ok(None)
+        match crossing {
+            Some((next, passed, length)) => {
+                let unknowns = self.unknowns();
+                path.bifurcations.push(0.5 * (here.at[unknowns] + next.at[unknowns]) / self.range);
+                self.take(here, next, passed, length, path).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Notes what a step passes.
+    fn take(
+        &mut self,
+        here: &Place,
+        next: Place,
+        passed: Vec<Lqre>,
+        length: f64,
+        path: &mut Path,
+    ) -> Result<(Place, f64), TheoryError> {
+        let unknowns = self.unknowns();
+        if here.tangent[unknowns] * next.tangent[unknowns] < 0.0 {
+            path.folds.push(self.fold(here, length)?);
+        }
+        path.equilibria.extend(passed);
+        Ok((next, length))
     }
 
     /// The equilibria asked for between two places; `None` where one cannot be told for sure.
@@ -342,6 +369,12 @@ impl<'g> Tracer<'g> {
             let share = (lambda * self.range - from) / (to - from);
             let mut guess = hermite(here, next, length, share);
             guess[unknowns] = lambda * self.range;
+            self.linearise(&guess)?;
+            if self.errors.iter().all(|error| error.abs() <= 1e-13 * (1.0 + guess.amax())) {
+                // As on a crossing, where Newton's method has no direction.
+                found.push(self.equilibrium(&guess, lambda, &path.equilibria)?);
+                continue;
+            }
             match self.correct(&guess, &fixed)? {
                 Some(at) if (&at - &guess).norm() <= 0.2 * length => {
                     found.push(self.equilibrium(&at, lambda, &path.equilibria)?);

@@ -174,7 +174,9 @@ fn potential_game(game: &TabularGame) -> Result<TabularGame, TheoryError> {
     let states = (0..game.states()).map(|state| {
         let mut form = NormalForm::with_shape(game.shape(state))?;
         form.set_rounded((0..game.players()).flat_map(|player| game.rewards(player, state)).copied().collect());
-        Ok(potential::potential(&form).values)
+        potential::potential(&form).values.ok_or_else(|| {
+            TheoryError::Unsolved(format!("the one-shot game of state {state} has no potential"))
+        })
     });
     let states = states.collect::<Result<Vec<_>, TheoryError>>()?;
     TabularGame::new(&Tables {
