@@ -8,7 +8,9 @@ use crate::theory::games::Tables;
 use crate::theory::markov_potential::{ROUNDING, policy_cycles};
 use crate::theory::vpg::marginal::asymmetric_start;
 use crate::theory::vpg::{Conditional, End, Order, Vpg};
-use crate::theory::{Entropy, NormalForm, Objective, Profile, TabularGame, TheoryError, lqre, nash_conv, potential, values};
+use crate::theory::{
+    Entropy, NormalForm, Objective, Profile, TabularGame, TheoryError, lqre, nash_conv, potential, values,
+};
 
 /// The step size with which everything here converges, tau = 1.
 const SMALL: f64 = 0.1;
@@ -54,7 +56,10 @@ fn alg_1() -> Result<Vec<Check>, TheoryError> {
         marginal.most("most iterations", found.iterations as f64);
         marginal.most("largest distance to the logit response", distance);
         marginal.case(found.end == End::Converged && distance < 1e-9, || {
-            format!("{name}: {:?} after {} iterations, {distance:e} from the logit response", found.end, found.iterations)
+            format!(
+                "{name}: {:?} after {} iterations, {distance:e} from the logit response",
+                found.end, found.iterations
+            )
         });
     }
     let mut conditional = Check::printed(
@@ -90,11 +95,14 @@ fn alg_1() -> Result<Vec<Check>, TheoryError> {
         gibbs.most("largest difference", gap);
         gibbs.case(gap < 1e-9, || format!("{name}: {gap:e}"));
     }
-    let mut large = Check::printed("The marginal reading with alpha = 1, the largest step that is allowed: does it come to rest?");
+    let mut large =
+        Check::printed("The marginal reading with alpha = 1, the largest step that is allowed: does it come to rest?");
     for Named { name, game } in suite::one_shot_potential_games()?.into_iter().chain(suite::team_games()?) {
         let found = Vpg::new(1.0, 1.0).run(&game, asymmetric_start(&game), 2_000)?;
         large.on(name);
-        large.case(found.end == End::Converged, || format!("{name}: {:?} after {} iterations", found.end, found.iterations));
+        large.case(found.end == End::Converged, || {
+            format!("{name}: {:?} after {} iterations", found.end, found.iterations)
+        });
     }
     Ok(vec![conditional, large, marginal, gibbs])
 }
@@ -113,9 +121,12 @@ const CYCLES: usize = 2_000;
 fn def_5_2() -> Result<Vec<Check>, TheoryError> {
     let own = Objective { entropy: Entropy::Own, temperature: 1.0 };
     let shared = Objective { entropy: Entropy::Shared, temperature: 1.0 };
-    let mut printed = Check::printed("Cycles of four policies in games of identical interest, in the paper's value with the player's own \
-                                      entropy: their sums must be 0.");
-    let mut shared_check = Check::read_as("values of rewards only, or with all players' entropy", "The same cycles in those values.");
+    let mut printed = Check::printed(
+        "Cycles of four policies in games of identical interest, in the paper's value with the player's own \
+                                      entropy: their sums must be 0.",
+    );
+    let mut shared_check =
+        Check::read_as("values of rewards only, or with all players' entropy", "The same cycles in those values.");
     for Named { name, game } in suite::team_games()? {
         let found = policy_cycles(&game, own, CYCLES, 0)?;
         printed.on(name);
@@ -128,7 +139,10 @@ fn def_5_2() -> Result<Vec<Check>, TheoryError> {
             shared_check.case(found.relative < ROUNDING, || format!("{name}: a sum of {:e}", found.violation));
         }
     }
-    let mut uncontrolled = Check::read_as("one-shot games, and transitions that nobody steers", "The same with own rewards, own entropy included.");
+    let mut uncontrolled = Check::read_as(
+        "one-shot games, and transitions that nobody steers",
+        "The same with own rewards, own entropy included.",
+    );
     for Named { name, game } in suite::uncontrolled_games()?.into_iter().chain(suite::one_shot_potential_games()?) {
         for objective in [Objective::default(), own, shared] {
             let found = policy_cycles(&game, objective, CYCLES, 0)?;
@@ -143,7 +157,9 @@ fn def_5_2() -> Result<Vec<Check>, TheoryError> {
         published.on(name);
         published.most("largest sum", found.violation);
         published.most("largest sum / range of values", found.relative);
-        published.case(found.relative < ROUNDING, || format!("{name}: a sum of {:.2}, {:.0}% of the range", found.violation, 100.0 * found.relative));
+        published.case(found.relative < ROUNDING, || {
+            format!("{name}: a sum of {:.2}, {:.0}% of the range", found.violation, 100.0 * found.relative)
+        });
     }
     Ok(vec![printed, published, shared_check, uncontrolled])
 }
@@ -156,14 +172,21 @@ pub const MONOTONE: Statement = Statement {
 };
 
 /// The largest fall of the common value from the start, in an objective, over a run; all values relative to their size.
-fn largest_fall(vpg: &Vpg, game: &TabularGame, common: &TabularGame, counted: Objective, steps: usize) -> Result<f64, TheoryError> {
+fn largest_fall(
+    vpg: &Vpg,
+    game: &TabularGame,
+    common: &TabularGame,
+    counted: Objective,
+    steps: usize,
+) -> Result<f64, TheoryError> {
     let mut profile = asymmetric_start(game);
     let mut before = values(common, &profile, counted)?.of(0).to_vec();
     let mut fall: f64 = 0.0;
     for _ in 0..steps {
         vpg.iterate(game, &mut profile)?;
         let now = values(common, &profile, counted)?.of(0).to_vec();
-        fall = before.iter().zip(&now).fold(fall, |fall, (before, now)| fall.max((before - now) / before.abs().max(1.0)));
+        fall =
+            before.iter().zip(&now).fold(fall, |fall, (before, now)| fall.max((before - now) / before.abs().max(1.0)));
         before = now;
     }
     Ok(fall)
@@ -174,9 +197,9 @@ fn potential_game(game: &TabularGame) -> Result<TabularGame, TheoryError> {
     let states = (0..game.states()).map(|state| {
         let mut form = NormalForm::with_shape(game.shape(state))?;
         form.set_rounded((0..game.players()).flat_map(|player| game.rewards(player, state)).copied().collect());
-        potential::potential(&form).values.ok_or_else(|| {
-            TheoryError::Unsolved(format!("the one-shot game of state {state} has no potential"))
-        })
+        potential::potential(&form)
+            .values
+            .ok_or_else(|| TheoryError::Unsolved(format!("the one-shot game of state {state} has no potential")))
     });
     let states = states.collect::<Result<Vec<_>, TheoryError>>()?;
     TabularGame::new(&Tables {
@@ -194,20 +217,28 @@ fn monotone() -> Result<Vec<Check>, TheoryError> {
     let own = Objective { entropy: Entropy::Own, temperature: 1.0 };
     let shared = Objective { entropy: Entropy::Shared, temperature: 1.0 };
     let vpg = |objective| Vpg { alpha: SMALL, objective, order: Order::Simultaneous };
-    let mut printed = Check::printed("Identical interest with steered states, the paper's own-entropy value: the common value with all \
-                                      entropies must not fall.");
-    let mut none = Check::read_as("no entropy", "The common value along 300 iterations of alpha 0.1 from asymmetric starts.");
+    let mut printed = Check::printed(
+        "Identical interest with steered states, the paper's own-entropy value: the common value with all \
+                                      entropies must not fall.",
+    );
+    let mut none =
+        Check::read_as("no entropy", "The common value along 300 iterations of alpha 0.1 from asymmetric starts.");
     let mut all = Check::read_as("all players' entropy", "The same with the shared entropy in both.");
     for named in suite::team_games()? {
         let Named { name, game } = suite::scaled(&named)?;
-        for (check, objective, counted) in [(&mut printed, own, shared), (&mut none, nobody, nobody), (&mut all, shared, shared)] {
+        for (check, objective, counted) in
+            [(&mut printed, own, shared), (&mut none, nobody, nobody), (&mut all, shared, shared)]
+        {
             let fall = largest_fall(&vpg(objective), &game, &game, counted, STEPS)?;
             check.on(name);
             check.most("largest relative fall", fall);
             check.case(fall < 1e-12, || format!("{name}: falls by {fall:.2e} of its size in a step of alpha {SMALL}"));
         }
     }
-    let mut free = Check::read_as("one-shot games, or transitions that nobody steers", "The paper's own-entropy value and own rewards.");
+    let mut free = Check::read_as(
+        "one-shot games, or transitions that nobody steers",
+        "The paper's own-entropy value and own rewards.",
+    );
     for named in suite::one_shot_potential_games()?.iter().chain(&suite::uncontrolled_games()?) {
         let Named { name, game } = suite::scaled(named)?;
         let fall = largest_fall(&vpg(own), &game, &potential_game(&game)?, shared, STEPS)?;
@@ -255,7 +286,9 @@ fn thm_5_5() -> Result<Vec<Check>, TheoryError> {
         for _ in 0..2_000 {
             let before = profile.clone();
             let mut model = before.clone();
-            model.each(|_, _, part| part.iter_mut().enumerate().for_each(|(a, p)| *p = 0.9 * *p + 0.1 * f64::from(a == 0)));
+            model.each(|_, _, part| {
+                part.iter_mut().enumerate().for_each(|(a, p)| *p = 0.9 * *p + 0.1 * f64::from(a == 0))
+            });
             epsilon = divergence(&game, &model, &before);
             for player in 0..game.players() {
                 let mut belief = model.clone();
@@ -274,7 +307,9 @@ fn thm_5_5() -> Result<Vec<Check>, TheoryError> {
         wrong.most("largest gain / epsilon", gain / bound);
         wrong.case(gain <= bound, || format!("{name}: gain {gain}, epsilon {bound}"));
     }
-    let mut conditional = Check::printed("The conditional reading with an exact model (delta = 0): the gain against what it executes at rest.");
+    let mut conditional = Check::printed(
+        "The conditional reading with an exact model (delta = 0): the gain against what it executes at rest.",
+    );
     let Named { name, game } = suite::crossed()?;
     let mut policies = Conditional::uniform(&game);
     rest(&game, &mut policies)?;
@@ -282,7 +317,8 @@ fn thm_5_5() -> Result<Vec<Check>, TheoryError> {
     conditional.on(name);
     conditional.figure("gain", gain);
     conditional.figure("epsilon", bound(&game, 1.0));
-    conditional.case(gain <= bound(&game, 1.0), || format!("{name}: gain {gain:.3} > log 2 = {:.3}", bound(&game, 1.0)));
+    conditional
+        .case(gain <= bound(&game, 1.0), || format!("{name}: gain {gain:.3} > log 2 = {:.3}", bound(&game, 1.0)));
     let mut vacuous = Check::read_as(
         "|r| <= 1",
         "The least number of actions at which log|A| / (1 - gamma) is not below 2 / (1 - gamma), the most that anyone could gain.",

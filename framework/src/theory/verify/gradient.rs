@@ -14,7 +14,10 @@ use crate::theory::{Entropy, Objective, Profile, TabularGame, TheoryError, value
 /// Step of first differences.
 const STEP: f64 = 1e-5;
 
-fn gradient(at: &[f64], mut function: impl FnMut(&[f64]) -> Result<f64, TheoryError>) -> Result<DVector<f64>, TheoryError> {
+fn gradient(
+    at: &[f64],
+    mut function: impl FnMut(&[f64]) -> Result<f64, TheoryError>,
+) -> Result<DVector<f64>, TheoryError> {
     let mut x = at.to_vec();
     let mut out = DVector::zeros(at.len());
     for k in 0..at.len() {
@@ -55,7 +58,10 @@ fn prop_5_1() -> Result<Vec<Check>, TheoryError> {
         "Gradient of the own-entropy value by differences, Fisher matrix weighted by the discounted visits, pseudo-inverse; the \
          new policy against Eq. 7.",
     );
-    let mut conditional = Check::read_as("pi(a|s, b), Z(s, b)", "The same for the value of Def. 4.4, (s, b) being visited with d(s) rho(b|s).");
+    let mut conditional = Check::read_as(
+        "pi(a|s, b), Z(s, b)",
+        "The same for the value of Def. 4.4, (s, b) being visited with d(s) rho(b|s).",
+    );
     let mut printed = Check::printed("Z(s) as printed: the sums over a must then be the same for all b.");
     let mut rng = suite::stream("Prop. 5.1");
     for named in [suite::two_state()?, suite::published_games()?.swap_remove(0)] {
@@ -65,7 +71,8 @@ fn prop_5_1() -> Result<Vec<Check>, TheoryError> {
         let own = Objective { entropy: Entropy::Own, temperature: 1.0 };
         let profile = suite::profile(&mut rng, &game);
         let theta: Vec<f64> = profile.values.iter().map(|p| p.ln()).collect();
-        let slope = gradient(&theta, |theta| Ok(values(&game, &Profile::softmax(game.layout(), theta), own)?.of_start[0]))?;
+        let slope =
+            gradient(&theta, |theta| Ok(values(&game, &Profile::softmax(game.layout(), theta), own)?.of_start[0]))?;
         let d = visits(&game, &profile)?;
         let mut next = profile.clone();
         Vpg::new(alpha, 1.0).update(&game, &profile, 0, &mut next)?;
@@ -134,7 +141,8 @@ fn conditional_gap(
     for state in 0..game.states() {
         let mut sums = Vec::new();
         for b in 0..blocks(state) {
-            let rows: Vec<usize> = (0..game.shape(state)[0]).map(|a| game.rows(state).start + a * blocks(state) + b).collect();
+            let rows: Vec<usize> =
+                (0..game.shape(state)[0]).map(|a| game.rows(state).start + a * blocks(state) + b).collect();
             let policy: Vec<f64> = rows.iter().map(|row| table[*row]).collect();
             let part: Vec<f64> = rows.iter().map(|row| slope[*row]).collect();
             let step = natural(&policy, d[state] * model.of(1, state)[b], &part)?;
@@ -160,10 +168,16 @@ pub const PROP_5_3: Statement = Statement {
 
 fn prop_5_3() -> Result<Vec<Check>, TheoryError> {
     let mut unweighted = Check::printed("F at a state without the share of visits d(s) in front, no entropy.");
-    let mut own = Check::printed("The paper's value, with the player's own entropy only, against the potential with all entropies, F \
-                                  weighted by d(s).");
-    let mut shared = Check::read_as("all players' entropy, F weighted by d(s)", "One step from random profiles, Phi the common value.");
-    let mut none = Check::read_as("no entropy, F weighted by d(s)", "One step from random profiles, Phi the common value.");
+    let mut own = Check::printed(
+        "The paper's value, with the player's own entropy only, against the potential with all entropies, F \
+                                  weighted by d(s).",
+    );
+    let mut shared = Check::read_as(
+        "all players' entropy, F weighted by d(s)",
+        "One step from random profiles, Phi the common value.",
+    );
+    let mut none =
+        Check::read_as("no entropy, F weighted by d(s)", "One step from random profiles, Phi the common value.");
     let mut rng = suite::stream("Prop. 5.3");
     for named in suite::team_games()? {
         let Named { name, game } = suite::scaled(&named)?;
@@ -198,9 +212,8 @@ fn global_step(
     weighted: bool,
 ) -> Result<Profile, TheoryError> {
     let theta: Vec<f64> = profile.values.iter().map(|p| p.ln()).collect();
-    let slope = gradient(&theta, |theta| {
-        Ok(values(game, &Profile::softmax(game.layout(), theta), potential)?.of_start[0])
-    })?;
+    let slope =
+        gradient(&theta, |theta| Ok(values(game, &Profile::softmax(game.layout(), theta), potential)?.of_start[0]))?;
     let d = visits(game, profile)?;
     let mut moved = theta;
     for player in 0..game.players() {
@@ -263,7 +276,7 @@ fn largest_curvature(game: &TabularGame, at: &[f64]) -> Result<f64, TheoryError>
         moves.iter().for_each(|(k, step)| x[*k] += step);
         Ok(values(game, &Profile::softmax(game.layout(), &x), everybody)?.of(0).to_vec())
     };
-    let mut hessians = vec![DMatrix::zeros(n, n); game.states()];
+    let mut hessians = vec![DMatrix::<f64>::zeros(n, n); game.states()];
     for i in 0..n {
         for k in 0..=i {
             let terms = [(WIDE, WIDE, 1.0), (WIDE, -WIDE, -1.0), (-WIDE, WIDE, -1.0), (-WIDE, -WIDE, 1.0)];

@@ -12,7 +12,7 @@ mod suite;
 mod values;
 
 pub use check::{Check, Figure, Verdict};
-pub use render::{json, markdown};
+pub use render::{json, markdown, verdict};
 
 use super::error::TheoryError;
 
@@ -90,7 +90,8 @@ impl Finding {
         if !self.checks.iter().filter(|check| check.reading.is_none()).any(|check| fails(&check)) {
             return Overall::Holds;
         }
-        let readings: Vec<_> = self.checks.iter().filter(|check| !fails(check)).filter_map(|check| check.reading).collect();
+        let readings: Vec<_> =
+            self.checks.iter().filter(|check| !fails(check)).filter_map(|check| check.reading).collect();
         if readings.is_empty() { Overall::Fails } else { Overall::HoldsAsRead(readings) }
     }
 

@@ -39,7 +39,9 @@ fn reversed_divergence() -> Result<Check, TheoryError> {
     softmax(&mut found);
     check.figure("rho of the first action by Eq. 6", closed[0]);
     check.figure("rho of the first action by search", found[0]);
-    check.case((closed[0] - found[0]).abs() < 1e-6, || format!("the optimum is {:.4}, Eq. 6 gives {:.4}", found[0], closed[0]));
+    check.case((closed[0] - found[0]).abs() < 1e-6, || {
+        format!("the optimum is {:.4}, Eq. 6 gives {:.4}", found[0], closed[0])
+    });
     Ok(check)
 }
 
@@ -92,7 +94,8 @@ fn uniform_prior() -> Result<Check, TheoryError> {
                 let mut belief = profile.clone();
                 variational(game, &mut belief, &prior, player, 1.0)?;
                 for state in 0..game.states() {
-                    let half = belief.of(player, state).iter().zip(profile.of(player, state)).map(|(x, y)| (x + y) / 2.0);
+                    let half =
+                        belief.of(player, state).iter().zip(profile.of(player, state)).map(|(x, y)| (x + y) / 2.0);
                     next.of_mut(player, state).iter_mut().zip(half).for_each(|(place, half)| *place = half);
                 }
             }
@@ -137,8 +140,10 @@ const DATA: [f64; 3] = [0.5, 0.3, 0.2];
 const PRIOR: [f64; 3] = [0.2, 0.3, 0.5];
 
 fn eqs_8_10() -> Result<Vec<Check>, TheoryError> {
-    let mut gradient = Check::printed("Eq. 10, its samples replaced by all actions with their probabilities, against differences of \
-                                       Eq. 9 at random rewards and models.");
+    let mut gradient = Check::printed(
+        "Eq. 10, its samples replaced by all actions with their probabilities, against differences of \
+                                       Eq. 9 at random rewards and models.",
+    );
     let mut rng = suite::stream("Eqs. 8 to 10");
     for _ in 0..20 {
         let reward = suite::logits(&mut rng, 3);
@@ -179,8 +184,10 @@ fn eqs_8_10() -> Result<Vec<Check>, TheoryError> {
     over_prior.on("one opponent of three actions, prior not uniform");
     over_prior.figure("largest distance of the model to the data", distance);
     over_prior.case(distance < 1e-6, || format!("{distance:e}"));
-    let mut over_model = Check::printed("Eq. 8's normaliser log E_rho exp(Q), rho the model that Q makes: minimised and the model renewed \
-                                         in turn, half a step at a time until rest.");
+    let mut over_model = Check::printed(
+        "Eq. 8's normaliser log E_rho exp(Q), rho the model that Q makes: minimised and the model renewed \
+                                         in turn, half a step at a time until rest.",
+    );
     let mut rho = PRIOR.to_vec();
     for _ in 0..200 {
         // The minimum over Q for a fixed rho has exp(Q) proportional to data / rho.
@@ -193,12 +200,16 @@ fn eqs_8_10() -> Result<Vec<Check>, TheoryError> {
     over_model.on("one opponent of three actions, prior not uniform");
     over_model.figure("largest distance of the model to the data", distance);
     over_model.case(distance < 1e-6, || {
-        format!("data {DATA:?}, prior {PRIOR:?}: the model comes to rest at ({:.3}, {:.3}, {:.3}), the geometric mean", rho[0], rho[1], rho[2])
+        format!(
+            "data {DATA:?}, prior {PRIOR:?}: the model comes to rest at ({:.3}, {:.3}, {:.3}), the geometric mean",
+            rho[0], rho[1], rho[2]
+        )
     });
     // What Q is made of in the tabular case: E over the player's own policy of the opponent's reward.
     let named = suite::crossed()?;
     let promised = action_values(&named.game, &Profile::uniform(named.game.layout()), &[0.0], 1);
-    let mut by_mean = Check::printed("Q of Eq. 6 in one shot is the opponent's reward averaged over the player's policy.");
+    let mut by_mean =
+        Check::printed("Q of Eq. 6 in one shot is the opponent's reward averaged over the player's policy.");
     by_mean.on(named.name);
     by_mean.case(promised == [-0.5, 1.5], || format!("{promised:?}"));
     Ok(vec![gradient, over_model, by_mean, over_prior])

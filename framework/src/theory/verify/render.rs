@@ -8,7 +8,8 @@ use super::{Finding, Overall, Verdict};
 
 /// A document: a table of all verdicts, then every statement with its checks.
 pub fn markdown(findings: &[Finding]) -> String {
-    let mut text = String::from("# What holds of the paper, by computation\n\n| statement | | verdict |\n|---|---|---|\n");
+    let mut text =
+        String::from("# What holds of the paper, by computation\n\n| statement | | verdict |\n|---|---|---|\n");
     for finding in findings {
         let statement = finding.statement;
         let _ = writeln!(text, "| {} | {} | {} |", statement.name, statement.title, verdict(finding));

@@ -19,7 +19,8 @@ pub const EQ_1: Statement = Statement {
 };
 
 fn eq_1() -> Result<Vec<Check>, TheoryError> {
-    let mut sums = Check::printed("Values by linear equations against 1,000 steps of the sum itself, on random profiles.");
+    let mut sums =
+        Check::printed("Values by linear equations against 1,000 steps of the sum itself, on random profiles.");
     let mut rng = suite::stream("Eq. 1");
     let mut games = suite::team_games()?;
     games.extend(suite::published_games()?);
@@ -33,7 +34,8 @@ fn eq_1() -> Result<Vec<Check>, TheoryError> {
                 summed = mean(game, &profile, &promised, player);
             }
             let scale = summed.iter().fold(1.0, |most: f64, v| most.max(v.abs()));
-            let gap = summed.iter().zip(solved.of(player)).fold(0.0, |most: f64, (x, y)| most.max((x - y).abs())) / scale;
+            let gap =
+                summed.iter().zip(solved.of(player)).fold(0.0, |most: f64, (x, y)| most.max((x - y).abs())) / scale;
             sums.most("largest relative difference", gap);
             sums.case(gap < 1e-11, || format!("{name}: {gap:e}"));
         }
@@ -44,7 +46,12 @@ fn eq_1() -> Result<Vec<Check>, TheoryError> {
     let pennies = suite::pennies()?.game;
     let cases = [
         ("both first in common [[1, 0], [0, 0.5]]", &coordination, Profile::pure(coordination.layout(), |_, _| 0), 0.0),
-        ("both second in common [[1, 0], [0, 0.5]]", &coordination, Profile::pure(coordination.layout(), |_, _| 1), 0.0),
+        (
+            "both second in common [[1, 0], [0, 0.5]]",
+            &coordination,
+            Profile::pure(coordination.layout(), |_, _| 1),
+            0.0,
+        ),
         ("uniform in matching pennies", &pennies, Profile::uniform(pennies.layout()), 0.0),
         ("both first in matching pennies", &pennies, Profile::pure(pennies.layout(), |_, _| 0), 2.0),
     ];
@@ -274,8 +281,10 @@ fn prop_4_6() -> Result<Vec<Check>, TheoryError> {
         }
         both.on(name);
     }
-    let mut own = Check::printed("Qhat with log rho, as Def. 4.4 has it for the opponent model: a rare action that the model thinks \
-                                  rarer still.");
+    let mut own = Check::printed(
+        "Qhat with log rho, as Def. 4.4 has it for the opponent model: a rare action that the model thinks \
+                                  rarer still.",
+    );
     let game = TabularGame::new(&Tables::common(&[[1.0, 0.0], [0.0, 0.5]]))?;
     let with = |rare: f64| Profile::new(game.layout(), vec![0.5, 0.5, rare, 1.0 - rare]);
     for rare in [1e-1, 1e-2, 1e-3, 1e-4, 1e-6] {
@@ -288,7 +297,10 @@ fn prop_4_6() -> Result<Vec<Check>, TheoryError> {
         let bound = delta(2, 0.0, epsilon);
         own.most("largest difference / delta", moved / bound);
         own.case(moved <= bound, || {
-            format!("pi(b) = {rare}, rho(b) = {:e}: difference {moved:.3}, delta {bound:.3} (eps {epsilon:.5})", rare * rare)
+            format!(
+                "pi(b) = {rare}, rho(b) = {:e}: difference {moved:.3}, delta {bound:.3} (eps {epsilon:.5})",
+                rare * rare
+            )
         });
     }
     own.on("common [[1, 0], [0, 0.5]]");
