@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use super::{ModelOf, Models, OpponentModel, Prediction};
 use crate::agent::{Faults, Observation, PlaysIn};
 use crate::algorithm::Algorithm;
-use crate::environment::{Busy, Health, Live, Phase, Players, Trial};
-use crate::learn::attempt;
+use crate::environment::{Busy, Environment, Health, Live, Phase, Players, Trial};
+use crate::learn::{attempt, check_rows};
 use crate::workers::Workers;
 
 /// Marks models that are the opponent's true policy.
@@ -32,34 +32,38 @@ impl<P: Phase> PolicySample<P> {
 /// A sample of what each opponent does in this step.
 pub(crate) fn predict<M: OpponentModel>(
     workers: Res<Workers>,
-    environments: Query<&Health>,
+    environments: Query<(&Environment, &Health)>,
     agents: Query<(&PlaysIn, &Observation<Live>)>,
     mut models: Query<(&mut M, &ModelOf, &mut Prediction<Live>, &mut Faults, &mut Busy), Without<ReadsPolicy>>,
 ) {
     workers.for_each(models.iter_mut(), |(mut model, of, mut prediction, mut faults, mut busy)| {
         let Ok((plays_in, seen)) = agents.get(of.agent) else { return };
-        let Ok(health) = environments.get(plays_in.0) else { return };
-        attempt(health, &mut faults, &mut busy, || {
+        let Ok((environment, health)) = environments.get(plays_in.0) else { return };
+        let predicted = attempt(health, &mut faults, &mut busy, || {
             model.predict(&seen.values, &mut prediction.values);
             Ok(())
         });
+        let space = &environment.spec.players[of.opponent].action;
+        check_rows(predicted, ("prediction", "the model"), space, &mut prediction.values, health, &mut faults);
     });
 }
 
 /// The mean of what each opponent does, in evaluation episodes.
 pub(crate) fn predict_mean<M: OpponentModel>(
     workers: Res<Workers>,
-    environments: Query<&Health>,
+    environments: Query<(&Environment, &Health)>,
     agents: Query<(&PlaysIn, &Observation<Trial>)>,
     mut models: Query<(&mut M, &ModelOf, &mut Prediction<Trial>, &mut Faults, &mut Busy), Without<ReadsPolicy>>,
 ) {
     workers.for_each(models.iter_mut(), |(mut model, of, mut prediction, mut faults, mut busy)| {
         let Ok((plays_in, seen)) = agents.get(of.agent) else { return };
-        let Ok(health) = environments.get(plays_in.0) else { return };
-        attempt(health, &mut faults, &mut busy, || {
+        let Ok((environment, health)) = environments.get(plays_in.0) else { return };
+        let predicted = attempt(health, &mut faults, &mut busy, || {
             model.mean(&seen.values, &mut prediction.values);
             Ok(())
         });
+        let space = &environment.spec.players[of.opponent].action;
+        check_rows(predicted, ("prediction", "the model"), space, &mut prediction.values, health, &mut faults);
     });
 }
 

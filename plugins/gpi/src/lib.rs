@@ -502,3 +502,6 @@ impl Checkpoint for Gpi {
 equiflow::export_plugin! {
     algorithms { gpi: Gpi }
 }
+
+#[cfg(test)]
+mod tests;
