@@ -2,9 +2,10 @@
 
 use super::Statement;
 use super::check::{Check, Verdict};
+use super::crowd::pure_cycles;
 use super::suite::{self, Named};
 use super::values::{delta, divergence};
-use crate::theory::games::Tables;
+use crate::theory::games::{Congestion, Tables};
 use crate::theory::markov_potential::{ROUNDING, policy_cycles};
 use crate::theory::vpg::marginal::asymmetric_start;
 use crate::theory::vpg::{Conditional, End, Order, Vpg};
@@ -15,6 +16,8 @@ use crate::theory::{
 /// The step size with which everything here converges, tau = 1.
 const SMALL: f64 = 0.1;
 const ITERATIONS: usize = 20_000;
+/// A change of a probability per iteration that is near rest.
+const CREEPING: f64 = 1e-7;
 
 /// What a fixed point of the marginal reading allows to gain: max_i log|A_i| tau / (1 - gamma).
 fn bound(game: &TabularGame, temperature: f64) -> f64 {
@@ -101,7 +104,7 @@ fn alg_1() -> Result<Vec<Check>, TheoryError> {
         let found = Vpg::new(1.0, 1.0).run(&game, asymmetric_start(&game), 2_000)?;
         large.on(name);
         large.case(found.end == End::Converged, || {
-            format!("{name}: {:?} after {} iterations", found.end, found.iterations)
+            format!("{name}: {} after {} iterations", found.end, found.iterations)
         });
     }
     Ok(vec![conditional, large, marginal, gibbs])
@@ -161,7 +164,19 @@ fn def_5_2() -> Result<Vec<Check>, TheoryError> {
             format!("{name}: a sum of {:.2}, {:.0}% of the range", found.violation, 100.0 * found.relative)
         });
     }
-    Ok(vec![printed, published, shared_check, uncontrolled])
+    let mut eight = Check::printed(
+        "Congestion with 8 players as published (gamma 0.99), rewards only: all cycles of pure policies of two players, the others at \
+         any pure policies, by counts.",
+    );
+    let found = pure_cycles(&Congestion::default());
+    eight.on("congestion, 8 players");
+    eight.figure("largest sum", found.violation);
+    eight.figure("largest sum / range of values", found.relative);
+    eight.case(found.relative < ROUNDING, || {
+        let share = 100.0 * found.relative;
+        format!("congestion, 8 players: a sum of {:.0}, {share:.0}% of the range; {}", found.violation, found.witness)
+    });
+    Ok(vec![printed, published, eight, shared_check, uncontrolled])
 }
 
 pub const MONOTONE: Statement = Statement {
@@ -171,23 +186,25 @@ pub const MONOTONE: Statement = Statement {
     checks: monotone,
 };
 
-/// The largest fall of the common value from the start, in an objective, over a run; all values relative to their size.
+/// The largest fall of the common value below what it was, in any state, relative to its size (or 1).
 fn largest_fall(
     vpg: &Vpg,
     game: &TabularGame,
     common: &TabularGame,
     counted: Objective,
-    steps: usize,
+    start: Profile,
 ) -> Result<f64, TheoryError> {
-    let mut profile = asymmetric_start(game);
-    let mut before = values(common, &profile, counted)?.of(0).to_vec();
+    const STEPS: usize = 300;
+    let mut profile = start;
+    let mut highest = values(common, &profile, counted)?.of(0).to_vec();
     let mut fall: f64 = 0.0;
-    for _ in 0..steps {
+    for _ in 0..STEPS {
         vpg.iterate(game, &mut profile)?;
         let now = values(common, &profile, counted)?.of(0).to_vec();
-        fall =
-            before.iter().zip(&now).fold(fall, |fall, (before, now)| fall.max((before - now) / before.abs().max(1.0)));
-        before = now;
+        for (high, now) in highest.iter_mut().zip(now) {
+            fall = fall.max((*high - now) / high.abs().max(1.0));
+            *high = high.max(now);
+        }
     }
     Ok(fall)
 }
@@ -212,36 +229,39 @@ fn potential_game(game: &TabularGame) -> Result<TabularGame, TheoryError> {
 }
 
 fn monotone() -> Result<Vec<Check>, TheoryError> {
-    const STEPS: usize = 300;
     let nobody = Objective::default();
     let own = Objective { entropy: Entropy::Own, temperature: 1.0 };
     let shared = Objective { entropy: Entropy::Shared, temperature: 1.0 };
     let vpg = |objective| Vpg { alpha: SMALL, objective, order: Order::Simultaneous };
     let mut printed = Check::printed(
-        "Identical interest with steered states, the paper's own-entropy value: the common value with all \
-                                      entropies must not fall.",
+        "Identical interest with steered states, the paper's own-entropy value: the common value with all entropies must not \
+         fall, from where it is largest.",
     );
     let mut none =
         Check::read_as("no entropy", "The common value along 300 iterations of alpha 0.1 from asymmetric starts.");
     let mut all = Check::read_as("all players' entropy", "The same with the shared entropy in both.");
     for named in suite::team_games()? {
-        let Named { name, game } = suite::scaled(&named)?;
-        for (check, objective, counted) in
-            [(&mut printed, own, shared), (&mut none, nobody, nobody), (&mut all, shared, shared)]
-        {
-            let fall = largest_fall(&vpg(objective), &game, &game, counted, STEPS)?;
+        let Named { name, game } = named;
+        let highest = vpg(shared).run(&game, asymmetric_start(&game), ITERATIONS)?.profile;
+        let any = || asymmetric_start(&game);
+        for (check, objective, counted, start) in [
+            (&mut printed, own, shared, highest),
+            (&mut none, nobody, nobody, any()),
+            (&mut all, shared, shared, any()),
+        ] {
+            let fall = largest_fall(&vpg(objective), &game, &game, counted, start)?;
             check.on(name);
             check.most("largest relative fall", fall);
-            check.case(fall < 1e-12, || format!("{name}: falls by {fall:.2e} of its size in a step of alpha {SMALL}"));
+            check.case(fall < 1e-12, || format!("{name}: falls by {fall:.2e} of its size with alpha {SMALL}"));
         }
     }
     let mut free = Check::read_as(
         "one-shot games, or transitions that nobody steers",
-        "The paper's own-entropy value and own rewards.",
+        "The paper's own-entropy value and own rewards, the potential of each state's game with all entropies.",
     );
     for named in suite::one_shot_potential_games()?.iter().chain(&suite::uncontrolled_games()?) {
         let Named { name, game } = suite::scaled(named)?;
-        let fall = largest_fall(&vpg(own), &game, &potential_game(&game)?, shared, STEPS)?;
+        let fall = largest_fall(&vpg(own), &game, &potential_game(&game)?, shared, asymmetric_start(&game))?;
         free.on(name);
         free.most("largest relative fall", fall);
         free.case(fall < 1e-12, || format!("{name}: falls by {fall:.2e} of its size"));
@@ -265,8 +285,9 @@ fn thm_5_5() -> Result<Vec<Check>, TheoryError> {
     for Named { name, game } in suite::potential_games()?.into_iter().chain(others) {
         for temperature in [1.0, 0.5] {
             let found = Vpg::new(SMALL, temperature).run(&game, asymmetric_start(&game), ITERATIONS)?;
-            if found.end != End::Converged {
-                marginal.figure(format!("did not converge: {name}, tau {temperature}"), found.iterations as f64);
+            // Some go to rest so slowly that they are taken where they are.
+            if found.end != End::Converged && found.moved > CREEPING {
+                marginal.figure(format!("no rest: {name}, tau {temperature}, last change"), found.moved);
                 continue;
             }
             let (gain, bound) = (largest_gain(&game, &found.profile)?, bound(&game, temperature));

@@ -263,8 +263,8 @@ pub const KL_EQUILIBRIUM: Statement = Statement {
 fn kl_check() -> Result<Vec<Check>, TheoryError> {
     let mut check = Check::read_as(
         "KL equilibrium; in one-shot games it is the logit quantal response equilibrium of lambda = 1/tau",
-        "Each player's own divergence is minimised in turn over the graph; the rest point against the path of logit \
-         equilibria, which knows nothing of the graph.",
+        "Each player's own divergence is minimised over the graph, half a step at a time until rest; the end against the \
+         logit response, which knows nothing of the graph.",
     );
     let mut printed =
         Check::printed("The rest point must be a flow equilibrium (residual 0), which the criterion aims at.");

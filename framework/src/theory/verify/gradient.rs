@@ -12,8 +12,9 @@ use crate::theory::vpg::{Order, Vpg, smoothness};
 use crate::theory::{Entropy, Objective, Profile, TabularGame, TheoryError, values};
 
 /// Step of first differences.
-const STEP: f64 = 1e-5;
+const STEP: f64 = 1e-3;
 
+/// By differences of fourth order: their error is about STEP^4, and rounding is divided by STEP only.
 fn gradient(
     at: &[f64],
     mut function: impl FnMut(&[f64]) -> Result<f64, TheoryError>,
@@ -21,10 +22,10 @@ fn gradient(
     let mut x = at.to_vec();
     let mut out = DVector::zeros(at.len());
     for k in 0..at.len() {
-        x[k] = at[k] + STEP;
-        let above = function(&x)?;
-        x[k] = at[k] - STEP;
-        out[k] = (above - function(&x)?) / (2.0 * STEP);
+        for (steps, weight) in [(-2.0, 1.0), (-1.0, -8.0), (1.0, 8.0), (2.0, -1.0)] {
+            x[k] = at[k] + steps * STEP;
+            out[k] += weight * function(&x)? / (12.0 * STEP);
+        }
         x[k] = at[k];
     }
     Ok(out)
@@ -37,12 +38,11 @@ fn visits(game: &TabularGame, profile: &Profile) -> Result<Vec<f64>, TheoryError
     Ok((solve(&moves, game.discount(), &start)? * (1.0 - game.discount())).as_slice().to_vec())
 }
 
-/// Moore-Penrose inverse of weight x (diag p - p p^T), the Fisher matrix of one softmax, times a gradient.
-fn natural(policy: &[f64], weight: f64, gradient: &[f64]) -> Result<DVector<f64>, TheoryError> {
-    let p = DVector::from_column_slice(policy);
-    let fisher = (DMatrix::from_diagonal(&p) - &p * p.transpose()) * weight;
-    let inverse = fisher.pseudo_inverse(1e-10 * weight).map_err(|what| TheoryError::Unsolved(what.to_owned()))?;
-    Ok(inverse * DVector::from_column_slice(gradient))
+/// F^+ g for the Fisher matrix of one softmax, F = weight (diag p - p p^T), up to a constant that the softmax does not see:
+/// x = g / (weight p), since F x = g - p sum(g) and the derivatives by the logits of one policy sum to 0. (A numerical
+/// pseudo-inverse loses the rare actions.)
+fn natural(policy: &[f64], weight: f64, gradient: &[f64]) -> Vec<f64> {
+    policy.iter().zip(gradient).map(|(p, g)| g / (weight * p)).collect()
 }
 
 pub const PROP_5_1: Statement = Statement {
@@ -55,7 +55,7 @@ pub const PROP_5_1: Statement = Statement {
 fn prop_5_1() -> Result<Vec<Check>, TheoryError> {
     let mut marginal = Check::read_as(
         "pi(a|s), Qbar",
-        "Gradient of the own-entropy value by differences, Fisher matrix weighted by the discounted visits, pseudo-inverse; the \
+        "Gradient of the own-entropy value by differences, Fisher matrix weighted by the discounted visits; the \
          new policy against Eq. 7.",
     );
     let mut conditional = Check::read_as(
@@ -79,7 +79,7 @@ fn prop_5_1() -> Result<Vec<Check>, TheoryError> {
         let mut moved = theta.clone();
         for state in 0..game.states() {
             let range = game.layout().range(0, state);
-            let step = natural(profile.of(0, state), d[state], &slope.as_slice()[range.clone()])?;
+            let step = natural(profile.of(0, state), d[state], &slope.as_slice()[range.clone()]);
             range.zip(step.iter()).for_each(|(at, step)| moved[at] += eta * step);
         }
         let mut stepped = Profile::softmax(game.layout(), &moved);
@@ -145,7 +145,7 @@ fn conditional_gap(
                 (0..game.shape(state)[0]).map(|a| game.rows(state).start + a * blocks(state) + b).collect();
             let policy: Vec<f64> = rows.iter().map(|row| table[*row]).collect();
             let part: Vec<f64> = rows.iter().map(|row| slope[*row]).collect();
-            let step = natural(&policy, d[state] * model.of(1, state)[b], &part)?;
+            let step = natural(&policy, d[state] * model.of(1, state)[b], &part);
             rows.iter().zip(step.iter()).for_each(|(row, step)| stepped[*row] += eta * step);
             sums.push(rows.iter().map(|row| table[*row].powf(1.0 - alpha) * (alpha * q[*row]).exp()).sum::<f64>());
         }
@@ -223,7 +223,7 @@ fn global_step(
             if weight <= 0.0 {
                 continue;
             }
-            let step = natural(profile.of(player, state), weight, &slope.as_slice()[range.clone()])?;
+            let step = natural(profile.of(player, state), weight, &slope.as_slice()[range.clone()]);
             range.zip(step.iter()).for_each(|(at, step)| moved[at] += alpha * (1.0 - game.discount()) * step);
         }
     }

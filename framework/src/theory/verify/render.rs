@@ -12,7 +12,9 @@ pub fn markdown(findings: &[Finding]) -> String {
         String::from("# What holds of the paper, by computation\n\n| statement | | verdict |\n|---|---|---|\n");
     for finding in findings {
         let statement = finding.statement;
-        let _ = writeln!(text, "| {} | {} | {} |", statement.name, statement.title, verdict(finding));
+        // A bar inside of a cell would end it.
+        let verdict = verdict(finding).replace('|', "\\|");
+        let _ = writeln!(text, "| {} | {} | {verdict} |", statement.name, statement.title);
     }
     for finding in findings {
         let statement = finding.statement;

@@ -298,7 +298,7 @@ fn prop_4_6() -> Result<Vec<Check>, TheoryError> {
         own.most("largest difference / delta", moved / bound);
         own.case(moved <= bound, || {
             format!(
-                "pi(b) = {rare}, rho(b) = {:e}: difference {moved:.3}, delta {bound:.3} (eps {epsilon:.5})",
+                "pi(b) = {rare}, rho(b) = {:.0e}: difference {moved:.3}, delta {bound:.3} (eps {epsilon:.5})",
                 rare * rare
             )
         });

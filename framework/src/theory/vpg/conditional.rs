@@ -66,6 +66,10 @@ pub fn improve_table(game: &TabularGame, player: usize, table: &mut [f64], q: &[
         policy.extend(rows.clone().map(|row| table[row]));
         values.clear();
         values.extend(rows.clone().map(|row| q[row]));
+        // What the prior has never met is worth minus infinity, whatever the player does: nothing is learned there.
+        if values.iter().all(|q| q.is_infinite()) {
+            return;
+        }
         improve(&mut policy, &values, alpha, temperature);
         rows.zip(&policy).for_each(|(row, p)| table[row] = *p);
     });
@@ -80,6 +84,12 @@ pub fn execute(game: &TabularGame, player: usize, table: &[f64], model: &Profile
         let weight = others(model, player, state, joint);
         executed.of_mut(player, state)[joint[player]] += weight * table[row];
     });
+    // With three players or more, rounding in the sums would double with every iteration.
+    for state in 0..game.states() {
+        let part = executed.of_mut(player, state);
+        let sum: f64 = part.iter().sum();
+        part.iter_mut().for_each(|p| *p /= sum);
+    }
 }
 
 /// Def. 4.4: Q(s, a, b) and V(s) of `player`, who plays `table` against the opponent model `model` with the prior `prior`
