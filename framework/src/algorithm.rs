@@ -1,5 +1,7 @@
 //! What an algorithm is: a component that plays one player of an environment in all seeds of a lane, and learns.
 
+use std::sync::Arc;
+
 use bevy_ecs::component::{Component, Mutable};
 
 use crate::checkpoint::Checkpoint;
@@ -8,6 +10,7 @@ use crate::game::{GameSpec, Space};
 use crate::params::{Invalid, Params};
 use crate::replay::Batch;
 use crate::stream::Stream;
+use crate::theory::TabularGame;
 
 /// An algorithm, as the component that plays one player. The framework's systems call these functions, each in its
 /// stage of the step; buffers are plain f32 rows, the rows of a seed side by side.
@@ -22,6 +25,17 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
     /// # Errors
     /// What is wrong, by parameter where it is one's fault.
     fn check(params: &Self::Params, game: &GameSpec, player: usize) -> Result<(), Invalid>;
+
+    /// Whether it plays finite games only, whose tables it reads: [`Seat::tables`].
+    const TABULAR: bool = false;
+
+    /// Whether it can play `player` of a finite game with these parameters.
+    ///
+    /// # Errors
+    /// What is wrong, by parameter where it is one's fault.
+    fn check_tables(_params: &Self::Params, _game: &TabularGame, _player: usize) -> Result<(), Invalid> {
+        Ok(())
+    }
 
     /// The agent before its first step. [`Algorithm::check`] has passed.
     fn new(params: &Self::Params, seat: &Seat) -> Self;
@@ -57,6 +71,12 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
         Ok(())
     }
 
+    /// The policies that it plays in every state of a finite game, by seed: [seeds, states, actions], as its place in a
+    /// profile. Others may read them, and they are judged exactly; `None` when it has no such table.
+    fn policies(&self) -> Option<&[f64]> {
+        None
+    }
+
     /// Figures about itself for the records, such as losses: calls `put` with a name, the number of the seed in the
     /// lane and the value.
     fn metrics(&self, _put: &mut dyn FnMut(&'static str, usize, f64)) {}
@@ -80,6 +100,8 @@ pub struct Seat<'a> {
     pub game: &'a GameSpec,
     /// Which player it is.
     pub player: usize,
+    /// The game's tables, where some player's algorithm is [`Algorithm::TABULAR`].
+    pub tables: Option<&'a Arc<TabularGame>>,
 }
 
 impl Seat<'_> {
@@ -120,6 +142,8 @@ pub struct Lesson<'a> {
     /// Per player, what its target policy does at the batch's next observations: [seeds, batch, width]. Empty unless
     /// some player of the environment has [`Memory::reads_others`].
     pub target_actions: &'a [&'a [f32]],
+    /// Per player, the policies that it plays in every state: see [`Algorithm::policies`]. Empty where it has none.
+    pub policies: &'a [&'a [f64]],
 }
 
 /// What went wrong in an agent.

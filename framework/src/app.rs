@@ -8,6 +8,7 @@ use crate::algorithm::Algorithm;
 use crate::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use crate::environment::{Clock, Environment, Episodes, Health, Instances, Live, Outcome, Trial};
 use crate::game::Game;
+use crate::policy::{Policies, record_policies};
 use crate::record::{Records, record_returns};
 use crate::registry::{AlgorithmKind, GameKind, Registry};
 use crate::replay::Replay;
@@ -48,6 +49,7 @@ impl App {
             Saver::of_plain::<Episodes<Live>>("episodes"),
             Saver::of::<Outcome<Live>>("outcome"),
             Saver::of::<Replay>("replay"),
+            Saver::of_plain::<Policies>("policies"),
         ]);
         app
     }
@@ -63,6 +65,11 @@ impl App {
                 evaluate::evaluate_when_due.in_set(Evaluate),
                 play::collect_faults.in_set(Record).before(Turn(Stage::Metrics, 0)),
                 record_returns.in_set(Record).in_set(Turn(Stage::Metrics, 0)),
+                record_policies
+                    .in_set(Record)
+                    .after(record_returns)
+                    .before(Turn(Stage::Metrics, 1))
+                    .run_if(evaluate::evaluation_was_due),
             ));
         });
         self.systems(Rollout, |rollout| {
@@ -118,6 +125,7 @@ impl App {
                 in_turn(learn::request::<A>, LearnSystems::Request, Stage::Request, turn),
                 in_turn(learn::target::<A>, LearnSystems::Target, Stage::Target, turn),
                 in_turn(learn::update::<A>, LearnSystems::Update, Stage::Update, turn),
+                in_turn(learn::publish::<A>, LearnSystems::Publish, Stage::Publish, turn),
                 in_turn(learn::metrics::<A>, StepSystems::Record, Stage::Metrics, turn)
                     .run_if(evaluate::evaluation_was_due),
             ));

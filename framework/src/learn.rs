@@ -8,6 +8,7 @@ use crate::agent::{Action, Agent, BatchRequest, Faults, Observation, PlaysIn, Ta
 use crate::algorithm::{Algorithm, Lesson, Turn};
 use crate::environment::{Busy, Clock, Environment, Health, Lane, Live, Outcome, Players, Trial};
 use crate::game::Space;
+use crate::policy::Policies;
 use crate::record::{Records, Row};
 use crate::replay::Batch;
 use crate::workers::{Workers, fenced};
@@ -115,6 +116,7 @@ pub(crate) fn update<A: Algorithm>(
     workers: Res<Workers>,
     environments: Query<(&Batch, &Clock, &Players, &Health)>,
     targets: Query<&TargetAction>,
+    policies: Query<Option<&Policies>>,
     mut agents: Query<(&mut A, &BatchRequest, &PlaysIn, &mut Faults, &mut Busy)>,
 ) {
     workers.for_each(agents.iter_mut(), |(mut algorithm, request, plays_in, mut faults, mut busy)| {
@@ -124,7 +126,11 @@ pub(crate) fn update<A: Algorithm>(
         }
         let target_actions: SmallVec<[&[f32]; 8]> =
             targets.iter_many(players.agents()).flatten().map(|target| &target.values[..]).collect();
-        let lesson = Lesson { step: clock.step, batch, target_actions: &target_actions };
+        let policies: SmallVec<[&[f64]; 8]> = policies
+            .iter_many(players.agents())
+            .map(|policies| policies.ok().flatten().map_or(&[][..], |policies| &policies.0))
+            .collect();
+        let lesson = Lesson { step: clock.step, batch, target_actions: &target_actions, policies: &policies };
         let result = fenced(&mut busy, || Ok(algorithm.learn(&lesson)));
         match result {
             Ok(Ok(())) => {}
@@ -132,6 +138,15 @@ pub(crate) fn update<A: Algorithm>(
             Err(what) => faults.0.push((None, what)),
         }
     });
+}
+
+/// The policies that are played from now on, for others to read.
+pub(crate) fn publish<A: Algorithm>(mut agents: Query<(&A, &mut Policies)>) {
+    for (algorithm, mut published) in &mut agents {
+        if let Some(policies) = algorithm.policies() {
+            published.0.copy_from_slice(policies);
+        }
+    }
 }
 
 /// What algorithms say of themselves, for the records.

@@ -33,6 +33,7 @@ pub mod environment;
 pub mod evaluate;
 mod learn;
 mod play;
+pub mod policy;
 pub mod replay;
 pub mod workers;
 

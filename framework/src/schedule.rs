@@ -53,6 +53,8 @@ pub enum LearnSystems {
     Target,
     /// Every learner learns.
     Update,
+    /// Everyone with a table of policies publishes it.
+    Publish,
 }
 
 /// The place of a system among those of its stage that were registered for the same data, so that each comes after
@@ -69,6 +71,7 @@ pub(crate) enum Stage {
     Request,
     Target,
     Update,
+    Publish,
     Metrics,
 }
 
@@ -81,7 +84,15 @@ pub(crate) fn install(world: &mut World) {
     let mut step = Schedule::new(Step);
     step.configure_sets((First, Observe, Model, Act, Play, Remember, Learn, Evaluate, Record, Last).chain());
     step.configure_sets(
-        (LearnSystems::Request, LearnSystems::Sample, LearnSystems::Target, LearnSystems::Update).chain().in_set(Learn),
+        (
+            LearnSystems::Request,
+            LearnSystems::Sample,
+            LearnSystems::Target,
+            LearnSystems::Update,
+            LearnSystems::Publish,
+        )
+            .chain()
+            .in_set(Learn),
     );
     // Systems run one after the other; each spreads its lanes over the cores. See `Workers`.
     step.set_executor(SingleThreadedExecutor::new()).set_build_settings(settings());

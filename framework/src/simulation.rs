@@ -1,6 +1,7 @@
 //! A run as a world: environments and agents of every entry and lane, and the steps that they take together.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
@@ -10,6 +11,7 @@ use crate::app::App;
 use crate::environment::{Busy, Clock, Environment, Episodes, Health, Lane, Live, Outcome, Players, Trial};
 use crate::evaluate::{ActionSum, EvaluateEvery, evaluate};
 use crate::learn::SharesTargets;
+use crate::policy::Tables;
 use crate::record::{Records, Row};
 use crate::replay::{Batch, Replay};
 use crate::run::{Entry, Run};
@@ -142,6 +144,9 @@ fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, lane: Lane) 
     if let Err(what) = fence(|| entry.game.furnish(&mut world.entity_mut(environment), &lane)) {
         give_up(world, environment, &format!("the game's reset {what}"));
     }
+    if let Some(tables) = &entry.tables {
+        world.entity_mut(environment).insert(Tables::new(Arc::clone(tables)));
+    }
     let memories: Vec<_> = entry.players.iter().filter_map(|(_, algorithm)| algorithm.memory()).collect();
     if let Some(capacity) = memories.iter().map(|memory| memory.capacity).max() {
         let replay = Replay::new(spec, capacity, lane.streams("environment", "replay"));
@@ -161,7 +166,7 @@ fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, lane: Lane) 
                 ActionSum::default(),
             ))
             .id();
-        let seat = Seat { lane: &lane, game: spec, player };
+        let seat = Seat { lane: &lane, game: spec, player, tables: entry.tables.as_ref() };
         if let Err(what) = fence(|| algorithm.furnish(&mut world.entity_mut(agent), &seat)) {
             give_up(world, environment, &format!("player {player}: setting up `{name}` {what}"));
         }

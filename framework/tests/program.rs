@@ -246,6 +246,9 @@ fn verify_tells_verdicts_and_knows_its_statements() {
     assert!(fs::read_to_string(home.path("out.md")).unwrap().contains("## thm-4.2: Existence of a flow equilibrium"));
     let said = home.run(&["verify", "thm-4.4", "monotne"]);
     assert_eq!(said.code, Some(2));
-    assert!(said.err.contains("there is no statement `monotne`; did you mean `monotone`? statements are: eq-1"), "{said:?}");
+    assert!(
+        said.err.contains("there is no statement `monotne`; did you mean `monotone`? statements are: eq-1"),
+        "{said:?}"
+    );
     assert!(said.err.contains("there is no statement `thm-4.4`; did you mean"), "{said:?}");
 }

@@ -58,7 +58,9 @@ fn every_verdict_is_the_known_one() {
     // Two terminals of opposed returns: the least summed divergence is -2 log of the Bhattacharyya coefficient.
     let opposed = &findings["thm-4.2"];
     assert!((figure(opposed, "least summed KL, by search") - 0.117_783).abs() < 1e-6);
-    assert!((figure(opposed, "least summed KL, by search") - figure(opposed, "-2 log BC, in closed form")).abs() < 1e-9);
+    assert!(
+        (figure(opposed, "least summed KL, by search") - figure(opposed, "-2 log BC, in closed form")).abs() < 1e-9
+    );
     // The bound of Theorem 4.3 is kept with room where its proof applies.
     let bound = &findings["thm-4.3"];
     assert!(figure(bound, "largest gain / epsilon") < 0.34);
@@ -76,7 +78,9 @@ fn every_verdict_is_the_known_one() {
     assert_eq!(reading(&findings["prop-4.7"], "the prior replaced"), Verdict::Fails);
     assert_eq!(reading(&findings["prop-4.7"], "uniform prior"), Verdict::Holds);
     // Congestion of 8 players is far from a potential game: a cycle of 3861 is known, and there are larger ones.
-    assert!((findings["def-5.2"].checks.iter()).any(|check| check.value("largest sum").is_some_and(|sum| sum >= 3861.0)));
+    assert!(
+        (findings["def-5.2"].checks.iter()).any(|check| check.value("largest sum").is_some_and(|sum| sum >= 3861.0))
+    );
 }
 
 #[test]

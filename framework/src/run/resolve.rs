@@ -13,6 +13,7 @@ use crate::game::GameSpec;
 use crate::loader::{Missing, Plugins};
 use crate::params::{Field, Invalid};
 use crate::registry::{AnyAlgorithm, AnyGame, ParamsError};
+use crate::theory::TabularGame;
 
 /// A run in which every name is known and every parameter has its value.
 #[derive(Clone)]
@@ -50,6 +51,8 @@ pub struct Entry {
     pub spec: GameSpec,
     /// One algorithm per player, with its name.
     pub players: Vec<(String, Arc<dyn AnyAlgorithm>)>,
+    /// The game as tables, where some player's algorithm reads them.
+    pub tables: Option<Arc<TabularGame>>,
 }
 
 impl Entry {
@@ -118,6 +121,19 @@ struct Resolver<'a> {
     mistakes: Vec<Mistake>,
 }
 
+type Players = Vec<(String, Arc<dyn AnyAlgorithm>)>;
+type Tables = Option<Arc<TabularGame>>;
+
+/// A finite game as tables.
+fn tabulated(game: &dyn AnyGame) -> Result<TabularGame, Invalid> {
+    let Some(finite) = game.finite() else {
+        let what =
+            "it plays finite games only, which this is not; take a game with states and actions that can be counted";
+        return Err(Invalid { field: None, what: what.to_owned() });
+    };
+    TabularGame::new(finite).map_err(|error| Invalid { field: None, what: error.what().to_owned() })
+}
+
 impl Resolver<'_> {
     fn wrong(&mut self, range: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.mistakes.push(Mistake::new(message).help(help).at(&self.file.source, range));
@@ -138,9 +154,9 @@ impl Resolver<'_> {
                     None
                 }
             };
-            let players = self.players(written, game.as_ref().map(|(_, _, spec)| spec));
-            let (Some((game_name, game, spec)), Some(players)) = (game, players) else { continue };
-            let mut entry = Entry { label: String::new(), game_name, game, spec, players };
+            let players = self.players(written, game.as_ref().map(|(_, game, spec)| (&**game, spec)));
+            let (Some((game_name, game, spec)), Some((players, tables))) = (game, players) else { continue };
+            let mut entry = Entry { label: String::new(), game_name, game, spec, players, tables };
             let (label, place) = match &written.label {
                 Some((label, place)) => (label.clone(), place.clone()),
                 None => (entry.algorithms(), written.range.clone()),
@@ -175,9 +191,10 @@ impl Resolver<'_> {
         Some((name, game, spec))
     }
 
-    fn players(&mut self, entry: &EntryText, spec: Option<&GameSpec>) -> Option<Vec<(String, Arc<dyn AnyAlgorithm>)>> {
+    /// The players' algorithms, with the game's tables where one of them reads these.
+    fn players(&mut self, entry: &EntryText, game: Option<(&dyn AnyGame, &GameSpec)>) -> Option<(Players, Tables)> {
         let players = &entry.players;
-        let needed = spec.map(|spec| spec.players.len());
+        let needed = game.map(|(_, spec)| spec.players.len());
         let ranges = match (players, needed) {
             (PlayersText::All(range), _) => vec![range.clone()],
             (PlayersText::Each(ranges), Some(needed)) if ranges.len() != needed => {
@@ -197,19 +214,32 @@ impl Resolver<'_> {
         for range in ranges {
             resolved.push(self.algorithm(range)?);
         }
-        let spec = spec?;
+        let (game, spec) = game?;
         let count = spec.players.len();
         let shared = matches!(players, PlayersText::All(_));
-        let mut out = Vec::new();
+        let (mut out, mut tables) = (Vec::new(), None);
         for player in 0..count {
             let (name, algorithm, call) = &resolved[if shared { 0 } else { player }];
             if let Err(invalid) = algorithm.check(spec, player) {
                 self.invalid(call, &format!("algorithm `{name}` for player {player}"), &invalid);
                 return None;
             }
+            if algorithm.is_tabular() && tables.is_none() {
+                match tabulated(game) {
+                    Ok(table) => tables = Some(Arc::new(table)),
+                    Err(invalid) => {
+                        self.invalid(call, &format!("algorithm `{name}`"), &invalid);
+                        return None;
+                    }
+                }
+            }
+            if let Some(Err(invalid)) = tables.as_ref().map(|tables| algorithm.check_tables(tables, player)) {
+                self.invalid(call, &format!("algorithm `{name}` for player {player}"), &invalid);
+                return None;
+            }
             out.push((name.clone(), Arc::clone(algorithm)));
         }
-        Some(out)
+        Some((out, tables))
     }
 
     fn algorithm(&mut self, range: Range<usize>) -> Option<(String, Arc<dyn AnyAlgorithm>, Call)> {

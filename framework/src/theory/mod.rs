@@ -10,7 +10,7 @@
 //! is from a Nash equilibrium ([`nash_conv`]) is exact up to rounding. Logit quantal response equilibria are followed as a
 //! path ([`lqre`]). Of one-shot games there are pure and mixed equilibria ([`pure_nash`], [`mixed`]), dominated strategies
 //! ([`dominance`]) and exact potentials ([`potential`]); Markov games are tested for one by cycles of policies
-//! ([`markov_potential`]).
+//! ([`markov_potential`]), and where one can be written down it is ([`known_potential`]).
 //!
 //! The paper's own constructions: the graphical model for game ([`gmg`]) with flow and KL equilibria ([`flow`]), tabular
 //! variational policy gradient ([`vpg`]) and opponent models ([`opponent_model`]), and the games that its statements are
@@ -30,6 +30,7 @@ pub mod finite_game;
 pub mod flow;
 pub mod games;
 pub mod gmg;
+pub mod known_potential;
 pub mod lqre;
 pub mod markov_potential;
 pub mod minimise;

@@ -5,13 +5,12 @@ use super::check::{Check, Verdict};
 use super::crowd::pure_cycles;
 use super::suite::{self, Named};
 use super::values::{delta, divergence};
-use crate::theory::games::{Congestion, Tables};
+use crate::theory::games::Congestion;
+use crate::theory::known_potential::potential_game;
 use crate::theory::markov_potential::{ROUNDING, policy_cycles};
 use crate::theory::vpg::marginal::asymmetric_start;
 use crate::theory::vpg::{Conditional, End, Order, Vpg};
-use crate::theory::{
-    Entropy, NormalForm, Objective, Profile, TabularGame, TheoryError, lqre, nash_conv, potential, values,
-};
+use crate::theory::{Entropy, Objective, Profile, TabularGame, TheoryError, lqre, nash_conv, values};
 
 /// The step size with which everything here converges, tau = 1.
 const SMALL: f64 = 0.1;
@@ -209,25 +208,6 @@ fn largest_fall(
     Ok(fall)
 }
 
-/// The game in which everyone gets the potential of each state's one-shot game.
-fn potential_game(game: &TabularGame) -> Result<TabularGame, TheoryError> {
-    let states = (0..game.states()).map(|state| {
-        let mut form = NormalForm::with_shape(game.shape(state))?;
-        form.set_rounded((0..game.players()).flat_map(|player| game.rewards(player, state)).copied().collect());
-        potential::potential(&form)
-            .values
-            .ok_or_else(|| TheoryError::Unsolved(format!("the one-shot game of state {state} has no potential")))
-    });
-    let states = states.collect::<Result<Vec<_>, TheoryError>>()?;
-    TabularGame::new(&Tables {
-        shape: game.shape(0).to_vec(),
-        rewards: vec![states; game.players()],
-        next: (0..game.states()).map(|state| game.rows(state).map(|row| game.next(row).to_vec()).collect()).collect(),
-        discount: game.discount(),
-        start: game.start().to_vec(),
-    })
-}
-
 fn monotone() -> Result<Vec<Check>, TheoryError> {
     let nobody = Objective::default();
     let own = Objective { entropy: Entropy::Own, temperature: 1.0 };
@@ -261,7 +241,13 @@ fn monotone() -> Result<Vec<Check>, TheoryError> {
     );
     for named in suite::one_shot_potential_games()?.iter().chain(&suite::uncontrolled_games()?) {
         let Named { name, game } = suite::scaled(named)?;
-        let fall = largest_fall(&vpg(own), &game, &potential_game(&game)?, shared, asymmetric_start(&game))?;
+        let fall = largest_fall(
+            &vpg(own),
+            &game,
+            &potential_game(&game)?.ok_or_else(|| TheoryError::Unsolved(format!("{name} has no known potential")))?,
+            shared,
+            asymmetric_start(&game),
+        )?;
         free.on(name);
         free.most("largest relative fall", fall);
         free.case(fall < 1e-12, || format!("{name}: falls by {fall:.2e} of its size"));

@@ -30,11 +30,18 @@ pub struct SoftValues {
 impl Conditional {
     /// Every action equally likely.
     pub fn uniform(game: &TabularGame) -> Self {
-        let executed = Profile::uniform(game.layout());
-        let tables = (0..game.players()).map(|player| {
-            (0..game.states()).flat_map(|s| game.rows(s).map(move |_| 1.0 / game.shape(s)[player] as f64)).collect()
+        Self::from_executed(game, &Profile::uniform(game.layout()))
+    }
+
+    /// The tables that do not look at b, and execute this profile.
+    pub fn from_executed(game: &TabularGame, executed: &Profile) -> Self {
+        let mut tables = vec![Vec::new(); game.players()];
+        for_each_row(game, |state, _, joint| {
+            for (player, table) in tables.iter_mut().enumerate() {
+                table.push(executed.of(player, state)[joint[player]]);
+            }
         });
-        Self { tables: tables.collect(), executed }
+        Self { tables, executed: executed.clone() }
     }
 
     /// One iteration: Eq. 7 for all players at once, by the executed policies of before; then everyone executes its new

@@ -17,6 +17,7 @@ pub use marginal::{End, Order, Outcome, Vpg};
 
 use super::error::TheoryError;
 use super::profile::softmax;
+use super::tabular::TabularGame;
 
 /// The step size of Eq. 7, alpha = eta / (1 - gamma).
 ///
@@ -44,6 +45,11 @@ pub fn step_size(eta: f64, discount: f64, temperature: f64) -> Result<f64, Theor
         return Err(TheoryError::Invalid(what));
     }
     Ok(alpha)
+}
+
+/// The discount that counts: a one-shot game has no next step, whatever its discount is.
+pub fn discount(game: &TabularGame) -> f64 {
+    if game.is_one_shot() { 0.0 } else { game.discount() }
 }
 
 /// The smoothness constant L of Lemma 5.4, of which 1 / L would be the paper's eta: an upper bound that is far from tight.
