@@ -53,6 +53,7 @@ impl App {
             Saver::of::<Outcome<Live>>("outcome"),
             Saver::of::<Replay>("replay"),
             Saver::of_plain::<opponent::score::Score>("score"),
+            Saver::of::<opponent::Prediction<Live>>("prediction"),
         ]);
         app
     }
@@ -82,7 +83,7 @@ impl App {
             ));
         });
         self.systems(BeginTrial, |begin| {
-            begin.add_systems(evaluate::clear_trial);
+            begin.add_systems((evaluate::clear_trial, opponent::predict::begin_trial));
         });
     }
 

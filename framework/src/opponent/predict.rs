@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::{ModelOf, Models, OpponentModel, Prediction};
 use crate::agent::{Faults, Observation, PlaysIn};
 use crate::algorithm::Algorithm;
-use crate::environment::{Busy, Environment, Health, Live, Phase, Players, Trial};
+use crate::environment::{Busy, Environment, Health, Lane, Live, Phase, Players, Trial};
 use crate::learn::{attempt, check_rows};
 use crate::workers::Workers;
 
@@ -110,6 +110,21 @@ pub(crate) fn read_policies<P: Phase>(
         if let Some(sample) = opponent(of, &agents, &environments).and_then(|entity| published.get(entity).ok()) {
             prediction.values.copy_from_slice(&sample.values);
         }
+    }
+}
+
+/// In an evaluation, policies that read each other begin with what they last read in play: an evaluation does not depend
+/// on the ones before it.
+pub(crate) fn begin_trial(
+    lanes: Query<&Lane>,
+    agents: Query<&PlaysIn>,
+    mut models: Query<(&ModelOf, &Prediction<Live>, &mut Prediction<Trial>), With<ReadsPolicy>>,
+) {
+    for (of, live, mut trial) in &mut models {
+        let Ok(lane) = agents.get(of.agent).and_then(|plays_in| lanes.get(plays_in.0)) else { continue };
+        let width = trial.values.len() / lane.seeds.len();
+        let seeds = live.values.chunks_exact(lane.instances * width).zip(trial.values.chunks_exact_mut(width));
+        seeds.for_each(|(live, trial)| trial.copy_from_slice(&live[..width]));
     }
 }
 

@@ -463,8 +463,9 @@ impl Algorithm for Gpi {
             policy_learns: self.policies_learn(lesson.step),
         };
         let (critic, policy) = self.networks.get().update(&transitions, [&noise[0], &noise[1]], &settings);
+        let checked = critic.check("critic").and(policy.as_ref().map_or(Ok(()), |policy| policy.check("policy")));
         self.losses = (critic.loss, policy.map_or_else(PerSeed::new, |step| step.loss));
-        Ok(())
+        checked
     }
 
     fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {

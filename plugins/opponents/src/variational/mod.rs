@@ -75,6 +75,9 @@ params! {
     }
 }
 
+/// What learns, in this order.
+const NETWORKS: [&str; 4] = ["prior", "opponent's reward", "opponent's value", "model"];
+
 /// A variational model.
 #[derive(Component, Debug)]
 pub struct Variational {
@@ -83,8 +86,8 @@ pub struct Variational {
     /// One per seed: for acting, for samples in the batch, and for proposals.
     streams: [Vec<Stream>; 3],
     latent: Vec<f64>,
-    /// Of the last update, per seed: of the prior, the value and the model.
-    losses: [PerSeed; 3],
+    /// Of the last update, per seed, in the order of [`NETWORKS`].
+    losses: [PerSeed; 4],
 }
 
 impl OpponentModel for Variational {
@@ -156,12 +159,18 @@ impl OpponentModel for Variational {
     }
 
     fn learn(&mut self, lesson: &ModelLesson) -> Result<(), Fault> {
-        self.losses = self.networks.get().learn(&self.params, lesson);
-        Ok(())
+        let steps = self.networks.get().learn(&self.params, lesson);
+        let checked = NETWORKS
+            .iter()
+            .zip(&steps)
+            .try_for_each(|(name, step)| step.as_ref().map_or(Ok(()), |step| step.check(name)));
+        self.losses = steps.map(|step| step.map_or_else(PerSeed::new, |step| step.loss));
+        checked
     }
 
     fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {
-        for (name, losses) in ["prior_loss", "opponent_value_loss", "model_loss"].into_iter().zip(&self.losses) {
+        let names = ["prior_loss", "opponent_reward_loss", "opponent_value_loss", "model_loss"];
+        for (name, losses) in names.into_iter().zip(&self.losses) {
             losses.iter().enumerate().for_each(|(seed, loss)| put(name, seed, *loss));
         }
     }
