@@ -167,6 +167,10 @@ pub(crate) fn answer<A: Algorithm>(
             questions.resize_with(models.len(), Question::default);
             for (asking, question) in questions.iter_mut().enumerate() {
                 let proposals = models[asking].0;
+                if proposals.actions.is_empty() {
+                    // Not every model proposes.
+                    continue;
+                }
                 question.pose(asking, &models, &seen.observation, batch.size, seeds);
                 let opponents: SmallVec<[&[f32]; 8]> = question.opponents.iter().map(Vec::as_slice).collect();
                 let inquiry = Inquiry {
