@@ -191,3 +191,6 @@ impl Checkpoint for Variational {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
