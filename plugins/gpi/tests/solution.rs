@@ -185,3 +185,32 @@ fn values_of_several_steps_hold_the_entropy_to_come() {
     let mean = differences.iter().sum::<f64>() / differences.len() as f64;
     assert!((mean - expected).abs() < 0.05 * expected, "{mean}, expected {expected}");
 }
+
+/// A network of NaN still chooses, so that nothing but the gradient tells.
+#[test]
+fn learners_of_choices_that_diverge_are_told() {
+    let networks = "hidden: [8], batch: 8, learn_from: 5, warmup: 8";
+    for (entry, what) in [
+        (format!("gpi(opponent_model: exact(), critic_learning_rate: 1e30, {networks})"), "its critic has diverged"),
+        (format!("gpi(opponent_model: exact(), policy_learning_rate: 1e30, {networks})"), "its policy has diverged"),
+        (
+            format!("gpi(opponent_model: empirical(hidden: [8], learning_rate: 1e30), {networks})"),
+            "'s model of player 1: its density has diverged",
+        ),
+        (
+            format!("gpi(opponent_model: variational(hidden: [8], learning_rate: 1e30), {networks})"),
+            "'s model of player 1: its prior has diverged",
+        ),
+    ] {
+        let run = format!(
+            "Run(name: \"table\", seeds: 2, lane_width: 2, episodes: 30, steps: 1, game: table(), entries: [{entry}])"
+        );
+        let mut simulation = simulation(register, &run);
+        while simulation.episode() < 30 {
+            simulation.advance();
+        }
+        let failures = simulation.failures();
+        assert_eq!(failures.iter().map(|failure| failure.seed).collect::<Vec<_>>(), [0, 1], "{entry}");
+        assert!(failures.iter().all(|failure| failure.what.contains(what) && failure.step > 5), "{failures:?}");
+    }
+}

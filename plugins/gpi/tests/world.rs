@@ -1,7 +1,6 @@
 //! GPI and its opponent models in the world: they resume, they share an environment with other algorithms, several
 //! opponents have a model each, and the models' figures are right where they are known. All but the tests' own games and
 //! algorithms is loaded.
-#![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
 use std::ops::ControlFlow;
 

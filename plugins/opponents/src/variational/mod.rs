@@ -6,7 +6,8 @@
 //!
 //! * `resampling`: actions are proposed by the prior (in part uniformly, see `smoothing`), weighed by the softmax of
 //!   E_a Q, and rho is fitted to them by weighted maximum likelihood. Over choices all are proposed and weighed exactly.
-//! * `reverse_kl`: down E_{b~rho}[log rho(b|s) - log pihat(b|s) - Q(s, a, b)] by reparameterised gradients.
+//! * `reverse_kl`: down E_{b~rho}[log rho(b|s) - log pihat(b|s) - Q(s, a, b)] by reparameterised gradients, in which the
+//!   agent's answers a are held fixed.
 //!
 //! The prior in both, and in the log-ratio that the agent subtracts (Eq. 12), is the smoothed one. The paper's expectation
 //! over a is by the agent's policy given b (`conditional`), or by its marginal policy.
