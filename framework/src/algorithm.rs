@@ -157,8 +157,8 @@ pub struct Lesson<'a> {
 /// What went wrong in an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The number of the seed in the lane; `None` when the whole lane is lost.
-    pub seed: Option<usize>,
+    /// The numbers of the seeds in the lane; none when the whole lane is lost.
+    pub seeds: Vec<usize>,
     /// What happened.
     pub what: String,
 }

@@ -56,6 +56,7 @@ impl App {
             Saver::of::<Outcome<Live>>("outcome"),
             Saver::of::<Replay>("replay"),
             Saver::of_plain::<opponent::score::Score>("score"),
+            Saver::of::<opponent::Prediction<Live>>("prediction"),
         ]);
         app
     }
@@ -85,7 +86,7 @@ impl App {
             ));
         });
         self.systems(BeginTrial, |begin| {
-            begin.add_systems(evaluate::clear_trial);
+            begin.add_systems((evaluate::clear_trial, opponent::predict::begin_trial));
         });
         self.systems(EndTrial, |end| {
             end.add_systems(evaluate::record_trial.in_set(Turn(Stage::Play, 0)));

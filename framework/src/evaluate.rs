@@ -6,6 +6,7 @@ use bevy_ecs::prelude::*;
 use crate::agent::{Action, Agent, PlaysIn};
 use crate::environment::{Clock, Environment, Episodes, Health, Lane, Players, Trial};
 use crate::game::Space;
+use crate::opponent::score::Score;
 use crate::record::{Records, Row};
 use crate::schedule::{BeginTrial, EndTrial, Rollout};
 
@@ -64,9 +65,14 @@ pub(crate) fn sum_actions(mut agents: Query<(&Action<Trial>, &mut ActionSum)>) {
 }
 
 /// Forgets what the last evaluation left.
-pub(crate) fn clear_trial(mut environments: Query<&mut Episodes<Trial>>, mut sums: Query<&mut ActionSum>) {
+pub(crate) fn clear_trial(
+    mut environments: Query<&mut Episodes<Trial>>,
+    mut sums: Query<&mut ActionSum>,
+    mut scores: Query<&mut Score>,
+) {
     environments.iter_mut().for_each(|mut episodes| episodes.restart());
     sums.iter_mut().for_each(|mut sum| *sum = ActionSum::default());
+    scores.iter_mut().for_each(|mut score| score.forget_trial());
 }
 
 /// Records the mean-action returns and mean actions.

@@ -16,19 +16,21 @@ use crate::record::{Records, Row};
 use crate::replay::{Batch, first_rows};
 use crate::workers::{Workers, fenced};
 
-/// Runs an agent's or a model's part of a stage, unless its lane is lost already. Says whether it came to its end.
+/// Runs an agent's or a model's part of a stage, unless its lane is lost already. Says whether it came to its end. What
+/// has befallen single seeds in this step does not keep the others of the lane from going on.
 pub(crate) fn attempt(
     health: &Health,
     faults: &mut Faults,
     busy: &mut Busy,
     work: impl FnOnce() -> Result<(), Fault>,
 ) -> bool {
-    if health.is_lost() || !faults.0.is_empty() {
+    if health.is_lost() || faults.0.iter().any(|(seed, _)| seed.is_none()) {
         return false;
     }
     match fenced(busy, || Ok(work())) {
         Ok(Ok(())) => return true,
-        Ok(Err(fault)) => faults.0.push((fault.seed, fault.what)),
+        Ok(Err(fault)) if fault.seeds.is_empty() => faults.0.push((None, fault.what)),
+        Ok(Err(fault)) => faults.0.extend(fault.seeds.into_iter().map(|seed| (Some(seed), fault.what.clone()))),
         Err(what) => faults.0.push((None, what)),
     }
     false
@@ -57,7 +59,8 @@ pub(crate) fn act<A: Algorithm>(
             algorithm.act(&turn, &mut action.values);
             Ok(())
         });
-        check_actions(acted, &environment.spec.players[agent.player].action, &mut action.values, health, &mut faults);
+        let space = &environment.spec.players[agent.player].action;
+        check_rows(acted, ("action", "its algorithm"), space, &mut action.values, health, &mut faults);
     });
 }
 
@@ -79,13 +82,23 @@ pub(crate) fn act_in_trial<A: Algorithm>(
             algorithm.mean_action(&seen.values, &predictions, &mut action.values);
             Ok(())
         });
-        check_actions(acted, &environment.spec.players[agent.player].action, &mut action.values, health, &mut faults);
+        let space = &environment.spec.players[agent.player].action;
+        check_rows(acted, ("action", "its algorithm"), space, &mut action.values, health, &mut faults);
     });
 }
 
-/// An action outside of its space, such as NaN, is the end of its seed: from then on it plays zeros that nobody counts.
-fn check_actions(acted: bool, space: &Space, actions: &mut [f32], health: &Health, faults: &mut Faults) {
-    if !acted {
+/// An action, or the prediction of one, that is outside of its space, such as NaN, is the end of its seed: from then on
+/// there are zeros that nobody counts. `(what, owner)` says what it is and whose fault it would be; `made` whether there
+/// is anything.
+pub(crate) fn check_rows(
+    made: bool,
+    (what, owner): (&str, &str),
+    space: &Space,
+    actions: &mut [f32],
+    health: &Health,
+    faults: &mut Faults,
+) {
+    if !made {
         actions.fill(0.0);
         return;
     }
@@ -94,8 +107,8 @@ fn check_actions(acted: bool, space: &Space, actions: &mut [f32], health: &Healt
         if let Some(bad) = rows.chunks_exact(space.width()).find(|row| !space.contains(row)) {
             if health.is_well(seed) {
                 let diverged = bad.iter().any(|x| !x.is_finite());
-                let why = if diverged { "its algorithm has diverged" } else { "a bug of its algorithm" };
-                faults.0.push((Some(seed), format!("the action {bad:?} is not in {space}: {why}")));
+                let why = if diverged { format!("{owner} has diverged") } else { format!("a bug of {owner}") };
+                faults.0.push((Some(seed), format!("the {what} {bad:?} is not in {space}: {why}")));
             }
             rows.fill(0.0);
         }
@@ -108,6 +121,11 @@ pub(crate) fn request<A: Algorithm>(environments: Query<&Clock>, mut agents: Que
         let Ok(clock) = environments.get(plays_in.0) else { continue };
         request.0 = algorithm.batch_at(clock.step);
     }
+}
+
+/// Whether no player of an environment learns in this step, so that there is no batch.
+pub(crate) fn nobody_learns(players: &Players, requests: &Query<&BatchRequest>) -> bool {
+    requests.iter_many(players.agents()).flatten().all(|request| request.0 == 0)
 }
 
 /// Every agent says what its target policy does at the batch's next observations, where some player reads that.
@@ -124,8 +142,7 @@ pub(crate) fn target<A: Algorithm>(
     workers.for_each(agents.iter_mut(), |((mut algorithm, mut target, mut faults, mut busy), fixed)| {
         let (agent, plays_in, action, of) = fixed;
         let Ok((batch, players, health)) = environments.get(plays_in.0) else { return };
-        let nobody_learns = requests.iter_many(players.agents()).flatten().all(|request| request.0 == 0);
-        if nobody_learns {
+        if nobody_learns(players, &requests) {
             return;
         }
         let predictions: SmallVec<[&[f32]; 8]> =

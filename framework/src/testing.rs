@@ -177,7 +177,7 @@ pub fn playthrough<G: Game>(game: &G, steps: usize) -> String {
 
 /// Plays a run twice, once in one go and once broken off after `split` environment steps, stored, and gone on with in a
 /// fresh world: both must record the same numbers and end in the same state, bit for bit. For algorithms and games,
-/// which `register` registers under the names that the run file uses.
+/// which `register` registers under the names that the run file uses; the rest is loaded, see [`simulation`].
 ///
 /// # Panics
 /// With the first difference, or the run file's mistakes.
@@ -208,17 +208,31 @@ pub fn resumes_bit_for_bit(register: impl Fn(&mut App), run_file: &str, split: u
     assert_eq!(whole.app().save(), second.app().save(), "the run ended in another state after resuming");
 }
 
-/// The world of a run file whose games and algorithms `register` registers, on one thread.
+/// The world of a run file whose games and algorithms `register` registers, on one thread. What it does not register comes
+/// from the plugins that were built beside the test: two plugins that carry networks cannot be linked into one test.
 ///
 /// # Panics
 /// With the run file's mistakes.
 pub fn simulation(register: impl Fn(&mut App), run_file: &str) -> Simulation {
     let mut app = App::new(1);
     register(&mut app);
+    resolved(app, run_file)
+}
+
+/// The world of a run file in `app`, as [`simulation`] makes it.
+///
+/// # Panics
+/// With the run file's mistakes.
+pub fn resolved(mut app: App, run_file: &str) -> Simulation {
+    // The test is target/<profile>/deps/<name>, plugins are in target/<profile>.
+    let test = std::env::current_exe().expect("a program knows where it is");
+    let folder = test.ancestors().nth(2).expect("tests are in a folder of a folder").to_owned();
+    let mut plugins = Plugins::discover(&[folder]);
     let run = RunFile::parse("test.ron", run_file.to_owned())
-        .and_then(|file| Run::resolve(&file, &mut app, &mut Plugins::default()));
-    let run = run.unwrap_or_else(|mistakes| {
-        panic!("{}", mistakes.iter().map(|mistake| mistake.render(false)).collect::<String>())
-    });
+        .and_then(|file| Run::resolve(&file, &mut app, &mut plugins))
+        .unwrap_or_else(|mistakes| {
+            let mistakes: String = mistakes.iter().map(|mistake| mistake.render(false)).collect();
+            panic!("{mistakes}{:?}\nplugins come from `cargo build --release --workspace`", plugins.problems)
+        });
     Simulation::new(app, run)
 }

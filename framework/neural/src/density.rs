@@ -84,8 +84,8 @@ impl<T: Real> Density<T> {
         &self.log_density
     }
 
-    /// A step of maximum likelihood: down the mean over the batch of `-weight * log density(latent)`, plus
-    /// `regulariser` times the mean of the squared outputs. Weights `[S, B]`; none are ones.
+    /// A step of maximum likelihood: down the mean over the batch of `-weight * log density(latent)`, plus `regulariser`
+    /// times the mean over the batch of the summed squares of the outputs. Weights `[S, B]`; none are ones.
     pub fn fit(&mut self, input: &[T], latent: &[f64], weight: Option<&[f64]>, regulariser: f64) -> Step {
         let seeds = self.learner.net.seeds();
         let batch = latent.len() / self.head.width() / seeds;

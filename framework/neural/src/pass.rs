@@ -32,8 +32,8 @@ impl<T: Real> Pass<T> {
         self.inputs.resize_with(layers, Vec::new);
         self.inputs[0].clear();
         self.inputs[0].extend_from_slice(x);
-        for layer in 1..layers {
-            self.inputs[layer].resize(rows * sizes[layer], T::default());
+        for (input, width) in self.inputs.iter_mut().zip(sizes).skip(1) {
+            input.resize(rows * width, T::default());
         }
         self.output.resize(rows * sizes[layers], T::default());
         for seed in 0..seeds {

@@ -72,7 +72,9 @@ mod tests {
     fn temperatures_fall_as_they_say() {
         let geometric = Temperature::Geometric { from: 5.0, hold: 1000, to: 0.05, at: 3000 };
         let close = |x: f64, y: f64| assert!((x - y).abs() < 1e-12 * y, "{x} is not {y}");
-        [(0, 5.0), (1000, 5.0), (2000, 0.5), (3000, 0.05), (9000, 0.05)].map(|(step, y)| close(geometric.at(step), y));
+        for (step, y) in [(0, 5.0), (1000, 5.0), (2000, 0.5), (3000, 0.05), (9000, 0.05)] {
+            close(geometric.at(step), y);
+        }
         close(Temperature::Decay { floor: 0.1, scale: 500.0, rate: 0.1, after: 10.0 }.at(10), 500.1);
         close(Temperature::Constant(0.3).at(7), 0.3);
         assert!(geometric.check("temperature").is_ok());

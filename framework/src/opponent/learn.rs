@@ -13,7 +13,7 @@ use super::{
 use crate::agent::{Action, Agent, BatchRequest, Faults, PlaysIn};
 use crate::algorithm::Algorithm;
 use crate::environment::{Busy, Clock, Health, Live, Players};
-use crate::learn::{attempt, batch_predictions};
+use crate::learn::{attempt, batch_predictions, nobody_learns};
 use crate::replay::{Batch, Recent};
 use crate::workers::Workers;
 
@@ -24,11 +24,13 @@ pub(crate) struct BatchPolicySample {
     next: Vec<f32>,
 }
 
-/// What models predict in the transitions of the batch, and what they propose.
+/// What models predict in the transitions of the batch, whichever player learns from it: another's model may read the
+/// agent's policy. And what they propose, if their agent learns.
 pub(crate) fn predict<M: OpponentModel>(
     workers: Res<Workers>,
     environments: Query<(&Batch, &Players, &Health)>,
     agents: Query<(&PlaysIn, &Agent, &BatchRequest)>,
+    requests: Query<&BatchRequest>,
     actions: Query<&Action<Live>>,
     mut models: Query<
         (&mut M, &ModelOf, &mut BatchPrediction, &mut Proposals, &mut Faults, &mut Busy),
@@ -39,7 +41,7 @@ pub(crate) fn predict<M: OpponentModel>(
         let Ok((plays_in, agent, request)) = agents.get(of.agent) else { return };
         let Ok((batch, players, health)) = environments.get(plays_in.0) else { return };
         let Ok(action) = actions.get(players.agents()[of.opponent]) else { return };
-        if request.0 == 0 {
+        if nobody_learns(players, &requests) {
             return;
         }
         attempt(health, &mut faults, &mut busy, || {
@@ -49,7 +51,9 @@ pub(crate) fn predict<M: OpponentModel>(
                 sample.resize(batch.terminated.len(), action.width);
                 model.sample(observation, &mut sample.actions, &mut sample.log_ratio);
             }
-            model.propose(&seen.observation, batch.size, &mut proposals);
+            if request.0 > 0 {
+                model.propose(&seen.observation, batch.size, &mut proposals);
+            }
             Ok(())
         });
     });
@@ -58,14 +62,16 @@ pub(crate) fn predict<M: OpponentModel>(
 /// Before policies are read in the batch, the models that read them hold what was done there: the circle of two agents
 /// that read each other begins with that.
 pub(crate) fn presume(
-    environments: Query<&Batch>,
-    agents: Query<(&PlaysIn, &BatchRequest)>,
+    environments: Query<(&Batch, &Players)>,
+    agents: Query<&PlaysIn>,
+    requests: Query<&BatchRequest>,
     mut models: Query<(&ModelOf, &mut BatchPrediction), With<ReadsPolicy>>,
 ) {
     for (of, mut prediction) in &mut models {
-        let Ok((plays_in, request)) = agents.get(of.agent) else { continue };
-        let Ok(batch) = environments.get(plays_in.0) else { continue };
-        if request.0 == 0 {
+        let Ok((batch, players)) = agents.get(of.agent).and_then(|plays_in| environments.get(plays_in.0)) else {
+            continue;
+        };
+        if nobody_learns(players, &requests) {
             continue;
         }
         let (done, rows) = (&batch.players[of.opponent].action, batch.terminated.len());
@@ -91,7 +97,7 @@ pub(crate) fn publish<A: Algorithm>(
     workers.for_each(agents.iter_mut(), |((mut algorithm, mut published, mut faults, mut busy), fixed)| {
         let (agent, plays_in, action, of) = fixed;
         let Ok((batch, players, health)) = environments.get(plays_in.0) else { return };
-        if requests.iter_many(players.agents()).flatten().all(|request| request.0 == 0) {
+        if nobody_learns(players, &requests) {
             return;
         }
         let predictions = batch_predictions(of, &models);
@@ -126,8 +132,11 @@ pub(crate) fn read_policies(
     mut models: Query<(&ModelOf, &mut BatchPrediction), With<ReadsPolicy>>,
 ) {
     for (of, mut prediction) in &mut models {
-        let sample = opponent(of, &agents, &environments).and_then(|entity| published.get(entity).ok());
-        if let (Some(sample), true) = (sample, requests.get(of.agent).is_ok_and(|request| request.0 > 0)) {
+        let Ok(players) = agents.get(of.agent).and_then(|plays_in| environments.get(plays_in.0)) else { continue };
+        if nobody_learns(players, &requests) {
+            continue;
+        }
+        if let Some(sample) = opponent(of, &agents, &environments).and_then(|entity| published.get(entity).ok()) {
             prediction.now.actions.copy_from_slice(&sample.now);
             prediction.next.actions.copy_from_slice(&sample.next);
         }
@@ -158,6 +167,10 @@ pub(crate) fn answer<A: Algorithm>(
             questions.resize_with(models.len(), Question::default);
             for (asking, question) in questions.iter_mut().enumerate() {
                 let proposals = models[asking].0;
+                if proposals.actions.is_empty() {
+                    // Not every model proposes.
+                    continue;
+                }
                 question.pose(asking, &models, &seen.observation, batch.size, seeds);
                 let opponents: SmallVec<[&[f32]; 8]> = question.opponents.iter().map(Vec::as_slice).collect();
                 let inquiry = Inquiry {

@@ -14,8 +14,8 @@ use bevy_ecs::component::Mutable;
 use bevy_ecs::prelude::*;
 
 use crate::algorithm::{Fault, Seat};
-use crate::checkpoint::Checkpoint;
-use crate::environment::Phase;
+use crate::checkpoint::{Checkpoint, Snapshot, SnapshotError};
+use crate::environment::{Live, Phase};
 use crate::game::{GameSpec, Space};
 use crate::params::{Invalid, Params};
 use crate::replay::{Batch, first_rows};
@@ -58,6 +58,18 @@ pub struct Prediction<P: Phase> {
 impl<P: Phase> Prediction<P> {
     pub(crate) fn new(rows: usize, width: usize) -> Self {
         Self { values: vec![0.0; rows * width], phase: PhantomData }
+    }
+}
+
+/// Two players who read each other are shown what the other did last: that has to be kept.
+impl Checkpoint for Prediction<Live> {
+    fn save(&self, to: &mut Snapshot) {
+        to.put_f32("values", &[self.values.len()], &self.values);
+    }
+
+    fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
+        self.values = from.get_f32("values")?;
+        Ok(())
     }
 }
 

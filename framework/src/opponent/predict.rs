@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use super::{ModelOf, Models, OpponentModel, Prediction};
 use crate::agent::{Faults, Observation, PlaysIn};
 use crate::algorithm::Algorithm;
-use crate::environment::{Busy, Health, Live, Phase, Players, Trial};
-use crate::learn::attempt;
+use crate::environment::{Busy, Environment, Health, Lane, Live, Phase, Players, Trial};
+use crate::learn::{attempt, check_rows};
 use crate::workers::Workers;
 
 /// Marks models that are the opponent's true policy.
@@ -32,34 +32,38 @@ impl<P: Phase> PolicySample<P> {
 /// A sample of what each opponent does in this step.
 pub(crate) fn predict<M: OpponentModel>(
     workers: Res<Workers>,
-    environments: Query<&Health>,
+    environments: Query<(&Environment, &Health)>,
     agents: Query<(&PlaysIn, &Observation<Live>)>,
     mut models: Query<(&mut M, &ModelOf, &mut Prediction<Live>, &mut Faults, &mut Busy), Without<ReadsPolicy>>,
 ) {
     workers.for_each(models.iter_mut(), |(mut model, of, mut prediction, mut faults, mut busy)| {
         let Ok((plays_in, seen)) = agents.get(of.agent) else { return };
-        let Ok(health) = environments.get(plays_in.0) else { return };
-        attempt(health, &mut faults, &mut busy, || {
+        let Ok((environment, health)) = environments.get(plays_in.0) else { return };
+        let predicted = attempt(health, &mut faults, &mut busy, || {
             model.predict(&seen.values, &mut prediction.values);
             Ok(())
         });
+        let space = &environment.spec.players[of.opponent].action;
+        check_rows(predicted, ("prediction", "the model"), space, &mut prediction.values, health, &mut faults);
     });
 }
 
 /// The mean of what each opponent does, in evaluation episodes.
 pub(crate) fn predict_mean<M: OpponentModel>(
     workers: Res<Workers>,
-    environments: Query<&Health>,
+    environments: Query<(&Environment, &Health)>,
     agents: Query<(&PlaysIn, &Observation<Trial>)>,
     mut models: Query<(&mut M, &ModelOf, &mut Prediction<Trial>, &mut Faults, &mut Busy), Without<ReadsPolicy>>,
 ) {
     workers.for_each(models.iter_mut(), |(mut model, of, mut prediction, mut faults, mut busy)| {
         let Ok((plays_in, seen)) = agents.get(of.agent) else { return };
-        let Ok(health) = environments.get(plays_in.0) else { return };
-        attempt(health, &mut faults, &mut busy, || {
+        let Ok((environment, health)) = environments.get(plays_in.0) else { return };
+        let predicted = attempt(health, &mut faults, &mut busy, || {
             model.mean(&seen.values, &mut prediction.values);
             Ok(())
         });
+        let space = &environment.spec.players[of.opponent].action;
+        check_rows(predicted, ("prediction", "the model"), space, &mut prediction.values, health, &mut faults);
     });
 }
 
@@ -106,6 +110,21 @@ pub(crate) fn read_policies<P: Phase>(
         if let Some(sample) = opponent(of, &agents, &environments).and_then(|entity| published.get(entity).ok()) {
             prediction.values.copy_from_slice(&sample.values);
         }
+    }
+}
+
+/// In an evaluation, policies that read each other begin with what they last read in play: an evaluation does not depend
+/// on the ones before it.
+pub(crate) fn begin_trial(
+    lanes: Query<&Lane>,
+    agents: Query<&PlaysIn>,
+    mut models: Query<(&ModelOf, &Prediction<Live>, &mut Prediction<Trial>), With<ReadsPolicy>>,
+) {
+    for (of, live, mut trial) in &mut models {
+        let Ok(lane) = agents.get(of.agent).and_then(|plays_in| lanes.get(plays_in.0)) else { continue };
+        let width = trial.values.len() / lane.seeds.len();
+        let seeds = live.values.chunks_exact(lane.instances * width).zip(trial.values.chunks_exact_mut(width));
+        seeds.for_each(|(live, trial)| trial.copy_from_slice(&live[..width]));
     }
 }
 

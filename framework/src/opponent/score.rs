@@ -24,6 +24,14 @@ pub(crate) struct Score {
     trial_steps: u32,
 }
 
+impl Score {
+    /// Forgets the last evaluation.
+    pub fn forget_trial(&mut self) {
+        self.distance.clear();
+        self.trial_steps = 0;
+    }
+}
+
 /// How likely each model held what its opponent has just done: held out, since it has not learned from that yet.
 pub(crate) fn score<M: OpponentModel>(
     workers: Res<Workers>,

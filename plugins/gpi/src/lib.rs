@@ -10,7 +10,9 @@
 //! model's step is a reconstruction (see the plugin `opponents`) and the defaults are our own, measured ones. The paper has
 //! a temperature of 1 (`temperature: constant(1.0)`), infers the opponent's reward (`variational(reward: inferred)`) and has
 //! no warm-up; the defaults are annealed, observed and 1,000 steps in which critics and models learn but policies do not.
-//! Means and sigmas are held near their start by a small penalty. Choices are averaged over exactly, not sampled.
+//! Means and sigmas are held near their start by a small penalty. Choices are averaged over exactly, not sampled. Eq. 12's
+//! factor 1/2 is left out: losses are of the squared difference. Its temperature stands before log pi only, not before the
+//! log-ratio of model and prior.
 
 use equiflow::prelude::*;
 use equiflow_neural::{
@@ -463,8 +465,9 @@ impl Algorithm for Gpi {
             policy_learns: self.policies_learn(lesson.step),
         };
         let (critic, policy) = self.networks.get().update(&transitions, [&noise[0], &noise[1]], &settings);
+        let checked = critic.check("critic").and(policy.as_ref().map_or(Ok(()), |policy| policy.check("policy")));
         self.losses = (critic.loss, policy.map_or_else(PerSeed::new, |step| step.loss));
-        Ok(())
+        checked
     }
 
     fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {
@@ -502,3 +505,6 @@ impl Checkpoint for Gpi {
 equiflow::export_plugin! {
     algorithms { gpi: Gpi }
 }
+
+#[cfg(test)]
+mod tests;

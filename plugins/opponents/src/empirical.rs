@@ -85,8 +85,7 @@ impl OpponentModel for Empirical {
         let observation = seed_rows(&recent.players[self.player].observation, seeds, recent.size, window.clone());
         let actions = seed_rows(&recent.players[self.opponent].action, seeds, recent.size, window);
         density.head.latent_of(&actions, &mut self.latent);
-        density.fit(&observation, &self.latent, None, self.params.regulariser);
-        Ok(())
+        density.fit(&observation, &self.latent, None, self.params.regulariser).check("density")
     }
 }
 

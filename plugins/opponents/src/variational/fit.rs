@@ -1,6 +1,6 @@
 //! The model's own step: towards pihat(b|s) exp(E_a Q(s, a, b)), Proposition 4.7.
 
-use equiflow_neural::{Head, PerSeed, Real, regularise};
+use equiflow_neural::{Head, PerSeed, Real, Step, regularise};
 
 use super::learn::Networks;
 use super::value::Answered;
@@ -21,19 +21,19 @@ impl<T: Real> Networks<T> {
     }
 
     /// One step of weighted maximum likelihood of the proposals `latent` `[S, rows, width]`.
-    pub fn resample(&mut self, asked: &Answered<T>, latent: &[f64], regulariser: f64) -> PerSeed {
+    pub fn resample(&mut self, asked: &Answered<T>, latent: &[f64], regulariser: f64) -> Step {
         let mut weight = std::mem::take(&mut self.room.weight);
         self.weigh(asked, latent, &mut weight);
         // The weights of a state sum to 1; a fit takes those of all rows to average 1.
         weight.iter_mut().for_each(|weight| *weight *= asked.per_state as f64);
-        let loss = self.model.fit(asked.observation, latent, Some(&weight), regulariser).loss;
+        let step = self.model.fit(asked.observation, latent, Some(&weight), regulariser);
         self.room.weight = weight;
-        loss
+        step
     }
 
     /// One step down E_{b~rho}[log rho(b|s) - log pihat(b|s) - E_a Q(s, a, b)]: exactly over choices, all of which are
     /// proposed; in a box with b reparameterised by `noise` `[S, rows, width]`, one proposal a state.
-    pub fn reverse_kl(&mut self, asked: &Answered<T>, latent: &[f64], noise: &[f64], regulariser: f64) -> PerSeed {
+    pub fn reverse_kl(&mut self, asked: &Answered<T>, latent: &[f64], noise: &[f64], regulariser: f64) -> Step {
         let seeds = self.value.net.seeds();
         let (mut loss, mut gradient) = (Vec::new(), std::mem::take(&mut self.room.gradient));
         let head = self.model.head.clone();
@@ -62,12 +62,10 @@ impl<T: Real> Networks<T> {
                 let prior = self.prior.outputs(asked.observation);
                 head.log_density_slope(prior, latent, &mut slope);
                 head.log_density(prior, latent, &mut log_prior);
-                // Of the smoothed prior: the uniform part is flat.
-                let uniform = self.smoothing * head.log_uniform().exp();
-                let shares = log_prior.iter().map(|log| {
-                    let own = (1.0 - self.smoothing) * log.exp();
-                    own / (own + uniform)
-                });
+                // Of the smoothed prior: the uniform part is flat, and counts for its share of the density.
+                let uniform = self.smoothing.ln() + head.log_uniform();
+                let own = (1.0 - self.smoothing).ln();
+                let shares = log_prior.iter().map(|log| 1.0 / (1.0 + (uniform - own - log).exp()));
                 for ((by_action, slope), share) in
                     by_action.chunks_exact_mut(width).zip(slope.chunks_exact(width)).zip(shares)
                 {
@@ -88,9 +86,9 @@ impl<T: Real> Networks<T> {
         let penalty = regularise(&outputs, seeds, states, regulariser, &mut gradient);
         let means = loss.chunks_exact(states).map(|rows| rows.iter().sum::<f64>() / states as f64);
         let loss: PerSeed = means.zip(penalty).map(|(mean, penalty)| mean + penalty).collect();
-        self.model.learner.descend(&loss, &gradient);
+        let step = self.model.learner.descend(&loss, &gradient);
         self.room.gradient = gradient;
-        loss
+        step
     }
 
     /// The gradient of E_a Q(s, a, b) with respect to the proposed action b, `[S, rows, width]`.

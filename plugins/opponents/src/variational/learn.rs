@@ -1,7 +1,7 @@
 //! The networks of a variational model, and the order in which they learn.
 
 use equiflow::prelude::*;
-use equiflow_neural::{AdamParams, Density, Head, Learner, Mlp, Pass, PerSeed, Real, seed_rows};
+use equiflow_neural::{AdamParams, Density, Head, Learner, Mlp, Pass, Real, Step, seed_rows};
 
 use super::value::{Answered, Transitions};
 use super::{Fit, Reward, VariationalParams};
@@ -132,9 +132,8 @@ impl Networks {
         proposals.conditional = params.conditional;
     }
 
-    /// One update: prior, reward, value, model. Returns the losses of prior, value and model per seed; what did not learn
-    /// has none.
-    pub fn learn(&mut self, params: &VariationalParams, lesson: &ModelLesson) -> [PerSeed; 3] {
+    /// One update: prior, reward, value, model. Returns the step of each, none of those that did not learn.
+    pub fn learn(&mut self, params: &VariationalParams, lesson: &ModelLesson) -> [Option<Step>; 4] {
         let (batch, recent, seeds) = (lesson.batch, lesson.recent, self.value.net.seeds());
         // Prior: maximum likelihood of the opponent's latest actions.
         let window = recent.size - params.window.min(recent.size)..recent.size;
@@ -144,7 +143,7 @@ impl Networks {
         let done = seed_rows(&late(opponent).action, seeds, recent.size, window.clone());
         let mut latent = Vec::new();
         self.prior.head.latent_of(&done, &mut latent);
-        let prior = self.prior.fit(&seen, &latent, None, params.regulariser).loss;
+        let prior = self.prior.fit(&seen, &latent, None, params.regulariser);
 
         let question = lesson.question;
         let opponents: Vec<&[f32]> = question.opponents.iter().map(Vec::as_slice).collect();
@@ -159,13 +158,13 @@ impl Networks {
         };
         let proposed = std::mem::take(&mut self.proposed);
         // Reward (Eqs. 8 to 10), where it is inferred: it is to explain what was done of late.
-        if self.reward.is_some() {
+        let reward = self.reward.is_some().then(|| {
             let done = self.players.iter().map(|player| &late(*player).action);
             let done: Vec<_> = done.map(|actions| seed_rows(actions, seeds, recent.size, window.clone())).collect();
             let mut weight = Vec::new();
             self.weigh(&asked, &proposed.latent, &mut weight);
-            self.explain(&seen, &done.iter().map(|actions| &**actions).collect::<Vec<_>>(), &asked, &weight);
-        }
+            self.explain(&seen, &done.iter().map(|actions| &**actions).collect::<Vec<_>>(), &asked, &weight)
+        });
         // The opponent's value: y = r + gamma E_a' Q'(s', a', b') - (log rho(b'|s') - log pihat(b'|s')).
         let value = (params.reward != Reward::OwnValue).then(|| {
             let actions: Vec<_> = self.players.iter().map(|player| &batch.players[*player].action[..]).collect();
@@ -190,7 +189,7 @@ impl Networks {
             Fit::ReverseKl => self.reverse_kl(&asked, &proposed.latent, &proposed.noise, params.regulariser),
         });
         self.proposed = proposed;
-        [prior, value.unwrap_or_default(), model.unwrap_or_default()]
+        [Some(prior), reward.flatten(), value, model]
     }
 }
 
@@ -199,8 +198,12 @@ impl<T: Real> Networks<T> {
     pub fn log_prior(&self, outputs: &[T], latent: &[f64], out: &mut Vec<f64>) {
         let head = &self.prior.head;
         head.log_density(outputs, latent, out);
-        let uniform = self.smoothing * head.log_uniform().exp();
-        out.iter_mut().for_each(|log| *log = ((1.0 - self.smoothing) * log.exp() + uniform).ln());
+        // By logarithms: far from a narrow prior its density is too small for a number, and without smoothing all there is.
+        let (own, uniform) = ((1.0 - self.smoothing).ln(), self.smoothing.ln() + head.log_uniform());
+        out.iter_mut().for_each(|log| {
+            let (less, more) = (uniform.min(own + *log), uniform.max(own + *log));
+            *log = more + (less - more).exp().ln_1p();
+        });
     }
 
     /// log rho(b|s) - log pihat(b|s) of latents that were just drawn from the model.

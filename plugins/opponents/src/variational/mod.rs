@@ -6,7 +6,8 @@
 //!
 //! * `resampling`: actions are proposed by the prior (in part uniformly, see `smoothing`), weighed by the softmax of
 //!   E_a Q, and rho is fitted to them by weighted maximum likelihood. Over choices all are proposed and weighed exactly.
-//! * `reverse_kl`: down E_{b~rho}[log rho(b|s) - log pihat(b|s) - Q(s, a, b)] by reparameterised gradients.
+//! * `reverse_kl`: down E_{b~rho}[log rho(b|s) - log pihat(b|s) - Q(s, a, b)] by reparameterised gradients, in which the
+//!   agent's answers a are held fixed.
 //!
 //! The prior in both, and in the log-ratio that the agent subtracts (Eq. 12), is the smoothed one. The paper's expectation
 //! over a is by the agent's policy given b (`conditional`), or by its marginal policy.
@@ -75,6 +76,9 @@ params! {
     }
 }
 
+/// What learns, in this order.
+const NETWORKS: [&str; 4] = ["prior", "opponent's reward", "opponent's value", "model"];
+
 /// A variational model.
 #[derive(Component, Debug)]
 pub struct Variational {
@@ -83,8 +87,8 @@ pub struct Variational {
     /// One per seed: for acting, for samples in the batch, and for proposals.
     streams: [Vec<Stream>; 3],
     latent: Vec<f64>,
-    /// Of the last update, per seed: of the prior, the value and the model.
-    losses: [PerSeed; 3],
+    /// Of the last update, per seed, in the order of [`NETWORKS`].
+    losses: [PerSeed; 4],
 }
 
 impl OpponentModel for Variational {
@@ -156,12 +160,18 @@ impl OpponentModel for Variational {
     }
 
     fn learn(&mut self, lesson: &ModelLesson) -> Result<(), Fault> {
-        self.losses = self.networks.get().learn(&self.params, lesson);
-        Ok(())
+        let steps = self.networks.get().learn(&self.params, lesson);
+        let checked = NETWORKS
+            .iter()
+            .zip(&steps)
+            .try_for_each(|(name, step)| step.as_ref().map_or(Ok(()), |step| step.check(name)));
+        self.losses = steps.map(|step| step.map_or_else(PerSeed::new, |step| step.loss));
+        checked
     }
 
     fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {
-        for (name, losses) in ["prior_loss", "opponent_value_loss", "model_loss"].into_iter().zip(&self.losses) {
+        let names = ["prior_loss", "opponent_reward_loss", "opponent_value_loss", "model_loss"];
+        for (name, losses) in names.into_iter().zip(&self.losses) {
             losses.iter().enumerate().for_each(|(seed, loss)| put(name, seed, *loss));
         }
     }
@@ -182,3 +192,6 @@ impl Checkpoint for Variational {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

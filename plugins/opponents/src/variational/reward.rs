@@ -4,7 +4,7 @@
 //! Eq. 6, not the one that Eq. 8 prints. What it explains best is the logarithm of how the opponent acts, plus anything
 //! that does not depend on b: behaviour alone does not say what the true reward is.
 
-use equiflow_neural::{PerSeed, Real};
+use equiflow_neural::{PerSeed, Real, Step};
 
 use super::learn::Networks;
 use super::value::Answered;
@@ -13,9 +13,10 @@ impl<T: Real> Networks<T> {
     /// One step of the reward down -E_data[r(s, a, b)] + E_{b~weights}[E_a r(s, a, b)]: what was done `[S, W, width]`
     /// against what the model holds likely, proposals with weights `[S, rows]` that sum to 1 for each state.
     ///
-    /// The loss that it returns is the difference itself; its gradient is that of the negative log-likelihood where Q is r.
-    pub fn explain(&mut self, seen: &[T], actions: &[&[T]], asked: &Answered<T>, weight: &[f64]) -> PerSeed {
-        let Some(mut reward) = self.reward.take() else { return PerSeed::new() };
+    /// The loss of the step is the difference itself; its gradient is that of the negative log-likelihood where Q is r.
+    /// None where the reward is not inferred.
+    pub fn explain(&mut self, seen: &[T], actions: &[&[T]], asked: &Answered<T>, weight: &[f64]) -> Option<Step> {
+        let mut reward = self.reward.take()?;
         let seeds = reward.net.seeds();
         let mut room = std::mem::take(&mut self.room);
         // Both parts in one batch, seed by seed.
@@ -41,9 +42,9 @@ impl<T: Real> Networks<T> {
         let values = reward.forward(&room.input);
         let terms: Vec<f64> = values.iter().zip(&room.gradient).map(|(r, g)| r.to_f64() * g.to_f64()).collect();
         let loss: PerSeed = terms.chunks_exact(terms.len() / seeds).map(|terms| terms.iter().sum()).collect();
-        reward.descend(&loss, &room.gradient);
+        let step = reward.descend(&loss, &room.gradient);
         self.reward = Some(reward);
         self.room = room;
-        loss
+        Some(step)
     }
 }

@@ -1,6 +1,6 @@
 //! The opponent's soft value, and what proposals are worth to it.
 
-use equiflow_neural::{Block, PerSeed, Real, side_by_side, td_target};
+use equiflow_neural::{Block, Real, Step, side_by_side, td_target};
 
 use super::learn::Networks;
 
@@ -55,7 +55,7 @@ impl<T: Real> Networks<T> {
     }
 
     /// One step of the opponent's value towards r + gamma (1 - end) (E_a' Q'(s', a', b') - log-ratio), and of its target.
-    pub fn value_step(&mut self, batch: &Transitions<T>, discount: f64, target_rate: f64) -> PerSeed {
+    pub fn value_step(&mut self, batch: &Transitions<T>, discount: f64, target_rate: f64) -> Step {
         let mut room = std::mem::take(&mut self.room);
         let next: Vec<T> = if batch.terminated.iter().all(|end| *end == T::from_f64(1.0)) {
             vec![T::default(); batch.reward.len()]
@@ -69,10 +69,10 @@ impl<T: Real> Networks<T> {
         self.value_input(batch.observation, batch.actions[0], &batch.actions[1..], 1, &mut room.input);
         let inferred = self.reward.as_mut().map(|reward| reward.forward(&room.input));
         td_target(inferred.unwrap_or(batch.reward), batch.terminated, discount, &next, &mut room.target);
-        let loss = self.value.regress(&room.input, &room.target).loss;
+        let step = self.value.regress(&room.input, &room.target);
         self.value_target.soft_update(&self.value.net, target_rate);
         self.room = room;
-        loss
+        step
     }
 
     /// E_a Q(s, a, b) of every proposal into `out`, `[S, rows]`; by the agent's own values where it gave them.
