@@ -35,7 +35,7 @@ impl Algorithm for Still {
     fn act(&mut self, _: &Turn, action: &mut [f32]) {
         action.fill(0.0);
     }
-    fn mean_action(&mut self, _: &[f32], action: &mut [f32]) {
+    fn mean_action(&mut self, _: &[f32], _: &[&[f32]], action: &mut [f32]) {
         action.fill(0.0);
     }
 }
@@ -98,7 +98,8 @@ const GRID: &str =
 #[test]
 fn a_grid_is_one_entry_per_combination_the_last_axis_running_fastest() {
     let run = run(GRID).unwrap();
-    let found: Vec<_> = run.entries.iter().map(|entry| (entry.label.as_str(), entry.players[1].1.params())).collect();
+    let found: Vec<_> =
+        run.entries.iter().map(|entry| (entry.label.as_str(), entry.players[1].algorithm.params())).collect();
     let expected = [
         ("g batch=64 rate=0.001", "(batch:64,buffer:1000,rate:0.001)"),
         ("g batch=64 rate=0.01", "(batch:64,buffer:1000,rate:0.01)"),
