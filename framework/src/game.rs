@@ -1,7 +1,7 @@
 //! What a game is: its rules for one instance, written for a person. Seeds, vectorised instances, episodes, clocks and
 //! records belong to the framework.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::episode::Episode;
 use crate::params::{Invalid, Params};
@@ -230,6 +230,29 @@ pub struct BestKnown {
     pub tolerance: f64,
     /// Where it comes from.
     pub source: String,
+    /// Where it is reached, if only there: then the place decides whether a seed succeeded, not the return.
+    pub place: Option<Place>,
+}
+
+/// A place in the space of joint actions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// The joint action: per player as many numbers as its action has.
+    pub action: Vec<Vec<f64>>,
+    /// How far each number of an evaluation's mean joint action may be from it.
+    pub within: f64,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let player = |action: &Vec<f64>| match &action[..] {
+            [alone] => alone.to_string(),
+            several => format!("({})", several.iter().map(f64::to_string).collect::<Vec<_>>().join(", ")),
+        };
+        let action = self.action.iter().map(player).collect::<Vec<_>>().join(", ");
+        write!(f, "within {} of ({action})", self.within)
+    }
 }
 
 /// The fact sheet of a game.

@@ -57,7 +57,7 @@ pub mod prelude {
     pub use crate::app::App;
     pub use crate::checkpoint::{Array, Checkpoint, Snapshot, SnapshotError};
     pub use crate::episode::Episode;
-    pub use crate::game::{BestKnown, Game, GameSpec, Joint, Player, Returns, Space, Status};
+    pub use crate::game::{BestKnown, Game, GameSpec, Joint, Place, Player, Returns, Space, Status};
     pub use crate::opponent::{Answers, Inquiry, ModelLesson, ModelSeat, OpponentModel, Proposals};
     pub use crate::params::{Choice, Invalid};
     pub use crate::schedule::{Step, StepSystems};

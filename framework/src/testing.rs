@@ -18,9 +18,9 @@ const STEPS: usize = 2_000;
 const LIMIT: usize = 50;
 
 /// Plays a game at random and checks what its spec says of it: one reward per player, all finite; observations inside
-/// their spaces; common rewards equal and zero sums zero where claimed; the spec constant; the same seed the same
-/// trace; a state that was stored and read back goes on the same way; a reset that depends on its stream only; best
-/// returns, where it gives them, that no strategy tried beats.
+/// their spaces, and the best known place among the joint actions; common rewards equal and zero sums zero where
+/// claimed; the spec constant; the same seed the same trace; a state that was stored and read back goes on the same way;
+/// a reset that depends on its stream only; best returns, where it gives them, that no strategy tried beats.
 ///
 /// # Panics
 /// With the first thing that does not hold.
@@ -30,6 +30,13 @@ pub fn conformance<G: Game>(game: &G) {
     for (player, place) in spec.players.iter().enumerate() {
         assert!(place.action.width() > 0, "player {player} has an action of no numbers");
         assert!(place.observation.width() > 0, "player {player} sees nothing; give it a constant 1 (`Player::blind`)");
+    }
+    if let Some(place) = spec.best_known.as_ref().and_then(|best| best.place.as_ref()) {
+        assert_eq!(place.action.len(), spec.players.len(), "the best known place needs one action per player");
+        for (player, (action, seat)) in place.action.iter().zip(&spec.players).enumerate() {
+            let action: Vec<f32> = action.iter().map(|x| *x as f32).collect();
+            assert!(seat.action.contains(&action), "player {player} cannot play {action:?}, the best known place");
+        }
     }
     let first = trace(game, &spec, 1, None);
     assert_eq!(first, trace(game, &spec, 1, None), "the same seed gave another trace");

@@ -98,6 +98,14 @@ refused! {
     empty_label: with("[random()]", "[Entry(label: \"\", all: random())]");
     entry_without_a_game: with("    game: max_of_two(version: printed),\n", "");
 
+    grid_without_its_parts: with("[random()]", "[Grid(label: \"a\"), Grid(all: random()), Grid(lable: \"b\", all: random(), over: {\"x\": [1]})]");
+    grid_over_no_map: with("[random()]", "[Grid(all: random(), over: [1, 2])]");
+    grid_over_nothing: with("[random()]", "[Grid(all: random(), over: {})]");
+    grid_over_names_without_quotation_marks: with("[random()]", "[Grid(all: random(), over: {noise: [1, 2]})]");
+    grid_over_what_is_no_list_or_empty_or_twice: with("[random()]", "[Grid(all: random(), over: {\n        \"a\": 1,\n        \"b\": [],\n        \"c\": [1e-3, 2, 0.001],\n        \"c\": [1],\n    })]");
+    grid_over_a_parameter_that_is_not_there: with("[random()]", "[Grid(all: random(), over: {\"noise\": [1, 2, 3]})]");
+    grid_with_a_mistake_in_what_its_cells_share: with("[random()]", "[Grid(all: random(noise: 1), over: {\"noise\": [1, 2]})]");
+
     unknown_algorithm: with("random()", "randon()");
     unknown_algorithm_far_from_all: with("random()", "gradient_descent(rate: 0.1)");
     unknown_game: with("max_of_two(version: printed)", "max_of_tow(version: printed)");

@@ -63,6 +63,11 @@ impl<T: Real> ActionBox<T> {
         self.low.len()
     }
 
+    /// Half the distance between the bounds, `[A]`: what a step of 1 between -1 and 1 is in the game's units.
+    pub fn half_range(&self) -> &[T] {
+        &self.half_range
+    }
+
     /// Lower bounds, in the game's units.
     pub fn low(&self) -> &[T] {
         &self.low

@@ -80,12 +80,11 @@ fn game(name: &str, kind: &GameKind) -> String {
         text += &format!("  {fact}\n");
     }
     if let Some(best) = &spec.best_known {
-        text += &format!(
-            "  best known: {} (reached from {} on), {}\n",
-            best.value,
-            best.value - best.tolerance,
-            best.source
-        );
+        let success = match &best.place {
+            Some(place) => format!("success: every player's mean action {place}"),
+            None => format!("success: from {} on", best.value - best.tolerance),
+        };
+        text += &format!("  best known: {} ({success}), {}\n", best.value, best.source);
     }
     text
 }

@@ -72,6 +72,11 @@ impl Axis {
         Self::padded(low, high, first < low || last > high)
     }
 
+    /// The y axis for values of a known range, with a margin.
+    pub fn fixed(low: f64, high: f64) -> Self {
+        Self::padded(low, high, false)
+    }
+
     fn padded(low: f64, high: f64, cut: bool) -> Self {
         let margin = if high > low { 0.05 * (high - low) } else { 0.05 * low.abs().max(1.0) };
         // Beyond about 16 digits, a margin is lost in rounding.

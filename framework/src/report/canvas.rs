@@ -266,6 +266,18 @@ pub fn text_width(text: &str, size: f64) -> f64 {
     set(text, size).0
 }
 
+/// `text`, or as much of its start as is at most `width` px wide at `size` px per em, with an ellipsis.
+pub fn fitted(text: &str, size: f64, width: f64) -> String {
+    let mut text = text.to_owned();
+    if text_width(&text, size) > width {
+        while !text.is_empty() && text_width(&format!("{text}…"), size) > width {
+            text.pop();
+        }
+        text.push('…');
+    }
+    text
+}
+
 fn plot_error(path: &Path) -> impl FnOnce(Box<dyn Error>) -> ReportError {
     let path = path.to_owned();
     move |error| ReportError::Plot { path, what: error.to_string() }
@@ -314,6 +326,14 @@ mod tests {
         let found = dashes(&[(0.0, 0.0), (4.0, 0.0), (4.0, 8.0)], (5.0, 2.0));
         let expected: [&[Place]; 2] = [&[(0.0, 0.0), (4.0, 0.0), (4.0, 1.0)], &[(4.0, 3.0), (4.0, 8.0)]];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn text_that_is_too_wide_is_cut() {
+        assert_eq!(fitted("0000", 10.0, 23.0), "0000");
+        // Four digits are 22.9 wide; an ellipsis is 8.2.
+        assert_eq!(fitted("0000", 10.0, 20.0), "00…");
+        assert_eq!(fitted("0000", 10.0, 0.0), "…");
     }
 
     #[test]

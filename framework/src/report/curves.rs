@@ -5,19 +5,22 @@
 use std::collections::BTreeMap;
 
 use super::{
+    estimate::Share,
+    manifest::Manifest,
     records::{Point, Records, SeedRecords, Track},
     stats::{Bootstrap, Interval, iqm},
+    success::evaluations,
 };
 
 /// A curve of training episodes is binned to at most this many points.
 pub const MOST_BINS: usize = 200;
 
-/// One entry's curve over its seeds that did not fail.
+/// One entry's curve: of means over its seeds that did not fail, or of shares of all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     /// The entry's label.
     pub label: String,
-    /// How many seeds have records in the curve.
+    /// How many seeds have records in the curve; of a share, all seeds.
     pub seeds: usize,
     /// Ascending in `x`.
     pub points: Vec<CurvePoint>,
@@ -29,9 +32,10 @@ pub struct CurvePoint {
     /// Environment steps done, mean over the seeds; games whose episodes differ in length reach an episode at different
     /// steps.
     pub x: f64,
-    /// Interquartile mean over the seeds whose value is finite; `None`, a gap in the line, when none is.
+    /// Interquartile mean over the seeds whose value is finite; `None`, a gap in the line, when none is. Or a share of
+    /// all seeds.
     pub y: Option<f64>,
-    /// Pointwise 95% bootstrap interval of `y`; `None` with fewer than two values.
+    /// Pointwise 95% interval of `y`, of a mean by bootstrap; `None` with fewer than two values. Wilson's of a share.
     pub band: Option<Interval>,
 }
 
@@ -47,6 +51,28 @@ pub fn sampled(records: &Records, bootstrap: &mut Bootstrap) -> (Vec<Curve>, usi
     let longest = seeds.map(|seed| seed.sampled.mean.len()).max().unwrap_or(0);
     let bin = longest.div_ceil(MOST_BINS).max(1);
     (curves(records, |seed| &seed.sampled, bin, bootstrap), bin)
+}
+
+/// The share of all seeds whose evaluation is a success, a point per evaluation; of the entries in whose game success is
+/// defined, in their order.
+pub fn successes(records: &Records, manifest: &Manifest) -> Vec<Curve> {
+    let curve = |(entry, best): (&super::records::EntryRecords, _)| {
+        // By episode: the sum of the steps, how many seeds have them, how many succeed.
+        let mut sums: BTreeMap<u32, (f64, f64, usize)> = BTreeMap::new();
+        for (point, success) in entry.seeds.iter().flat_map(|seed| evaluations(seed, best)) {
+            let (steps, count, successes) = sums.entry(point.episode).or_default();
+            *steps += point.step as f64;
+            *count += 1.0;
+            *successes += usize::from(success);
+        }
+        let points = sums.into_values().map(|(steps, count, successes)| {
+            let share = Share::new(successes, entry.seeds.len());
+            CurvePoint { x: steps / count, y: share.map(|it| it.share), band: share.map(|it| it.interval) }
+        });
+        Curve { label: entry.label.clone(), seeds: entry.seeds.len(), points: points.collect() }
+    };
+    let entries = records.entries.iter().zip(&manifest.entries);
+    entries.filter_map(|(records, entry)| Some((records, entry.best_known.as_ref()?))).map(curve).collect()
 }
 
 fn curves(
@@ -98,7 +124,7 @@ mod tests {
     use super::{
         super::{
             example::{self, Metrics},
-            manifest::Manifest,
+            stats::wilson_interval,
         },
         *,
     };
@@ -134,6 +160,23 @@ mod tests {
         let points = &mean_action(&records(&manifest, &metrics), &mut Bootstrap::default())[0].points;
         assert_eq!(points.iter().map(|point| point.y).collect::<Vec<_>>(), [Some(2.0), Some(3.0), None]);
         assert_eq!(points.iter().map(|point| point.band.is_some()).collect::<Vec<_>>(), [true, false, false]);
+    }
+
+    #[test]
+    fn successes_are_shares_of_all_seeds_those_that_failed_too() {
+        let (mut manifest, mut metrics) = (example::manifest(&[1, 2, 3, 4], &["a", "b"]), Metrics::new());
+        manifest.entries[0].failed_seeds.push(example::failed(4));
+        manifest.entries[1].best_known = None;
+        for (episode, ends) in [(5, [9.5, 9.4, 0.0, 10.0]), (10, [10.0, 10.0, f64::NAN, 10.0])] {
+            for (seed, end) in (1..).zip(ends) {
+                metrics.add("a", seed, episode, "mean_action_return", end);
+            }
+        }
+        let curves = successes(&records(&manifest, &metrics), &manifest);
+        assert_eq!(curves.len(), 1, "b's game does not say what success is");
+        let points = curves[0].points.iter().map(|point| (point.x, point.y, point.band));
+        let expected = [(125.0, Some(0.25), wilson_interval(1, 4)), (250.0, Some(0.5), wilson_interval(2, 4))];
+        assert_eq!(points.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -1,20 +1,29 @@
 //! Small made-up runs for the tests of the report.
 
-use std::{fmt::Write, fs, path::Path};
+use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
 use super::{
     manifest::{BestKnown, EntryManifest, FailedSeed, Host, Manifest, Moment, Outcome, PluginManifest},
-    records::{HEADER, METRICS_FILE},
+    records::{HEADER, METRICS_FILE, Records, SeedRecords, Track},
+    summary::Summary,
 };
+use crate::game::Place;
 
 /// A finished run with these seeds and entry labels. Every entry plays a game whose best known return is 10.
 pub fn manifest(seeds: &[u64], labels: &[&str]) -> Manifest {
     let entry = |label: &&str| EntryManifest {
         label: (*label).to_owned(),
         algorithms: vec!["gpi".to_owned(); 2],
-        game: "max_of_two(version: printed)".to_owned(),
+        parameters: vec!["(batch:512)".to_owned(); 2],
+        game: "max_of_two(version:printed)".to_owned(),
+        cell: None,
         return_label: "return per step".to_owned(),
-        best_known: Some(BestKnown { value: 10.0, tolerance: 0.5, source: "maximum of the reward".to_owned() }),
+        best_known: Some(BestKnown {
+            value: 10.0,
+            tolerance: 0.5,
+            source: "maximum of the reward".to_owned(),
+            place: None,
+        }),
         failed_seeds: Vec::new(),
         steps_per_second: Some(12_345.6),
         busy_seconds: 8.1,
@@ -32,9 +41,30 @@ pub fn manifest(seeds: &[u64], labels: &[&str]) -> Manifest {
         seeds: seeds.to_vec(),
         episodes: 200,
         steps: 25,
+        instances: 1,
+        evaluate_every: 5,
         command: vec!["equiflow".to_owned(), "run".to_owned(), "runs/differential_game.ron".to_owned()],
         plugins: vec![PluginManifest { name: "gpi".into(), file: "libgpi.so".into(), build: "4567cdef".into() }],
         entries: labels.iter().map(entry).collect(),
+    }
+}
+
+/// A best known return of 10 at (5, 5), each player within 0.5.
+pub fn at_five() -> BestKnown {
+    let place = Some(Place { action: vec![vec![5.0]; 2], within: 0.5 });
+    BestKnown { value: 10.0, tolerance: 0.5, source: "the top of the hill".to_owned(), place }
+}
+
+/// A seed without records.
+pub fn seed(seed: u64) -> SeedRecords {
+    SeedRecords {
+        seed,
+        failed: false,
+        sampled: Track::default(),
+        mean_action: Track::default(),
+        nash_conv: Track::default(),
+        nash_conv_bound: Track::default(),
+        joint_actions: BTreeMap::new(),
     }
 }
 
@@ -59,7 +89,31 @@ impl Metrics {
         }
     }
 
+    /// One value of all players together.
+    pub fn add_joint(&mut self, entry: &str, seed: u64, episode: u32, metric: &str, value: f64) {
+        let step = episode * 25;
+        writeln!(self.0, "\"{entry}\",gpi,game,,{seed},{episode},{step},{metric},{value}").unwrap();
+    }
+
     pub fn write(&self, dir: &Path) {
         fs::write(dir.join(METRICS_FILE), &self.0).unwrap();
     }
+}
+
+/// The summary of a run of 20 seeds with these entries, of which the first has a failed seed: each ends 10 lower than
+/// the one before, but for two seeds that end far below.
+pub fn summary(labels: &[&str]) -> Summary {
+    let seeds: Vec<u64> = (1..=20).collect();
+    let (mut manifest, mut metrics) = (manifest(&seeds, labels), Metrics::new());
+    manifest.entries[0].failed_seeds.push(failed(20));
+    for (at, label) in labels.iter().enumerate() {
+        for &seed in &seeds {
+            let end = if seed > 2 { 9.8 - 10.0 * at as f64 } else { -123.456 };
+            metrics.add(label, seed, 200, "mean_action_return", end);
+            metrics.add(label, seed, 200, "sampled_return", end / 2.0);
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    metrics.write(dir.path());
+    Summary::new(&manifest, &Records::read(dir.path(), &manifest).unwrap())
 }

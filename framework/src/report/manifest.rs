@@ -11,6 +11,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::error::ReportError;
+use crate::game::Place;
+use crate::run::Cell;
 
 /// The manifest's name in a results folder.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -43,6 +45,10 @@ pub struct Manifest {
     pub episodes: u32,
     /// Environment steps per episode, at most.
     pub steps: u32,
+    /// Instances of the game per seed, each of which does all those episodes and steps.
+    pub instances: usize,
+    /// Training episodes between evaluations.
+    pub evaluate_every: u64,
     /// The command line, program first.
     pub command: Vec<String>,
     /// The plugins that were loaded.
@@ -139,8 +145,12 @@ pub struct EntryManifest {
     pub label: String,
     /// The algorithm of each player, in player order.
     pub algorithms: Vec<String>,
-    /// The game with its parameters.
+    /// All parameters of each player's algorithm as RON, such as `(batch:512,discount:0.95)`, in player order.
+    pub parameters: Vec<String>,
+    /// The game with all its parameters as RON.
     pub game: String,
+    /// Where in a grid of entries it lies, if it does.
+    pub cell: Option<Cell>,
     /// What the return is and in which unit, for axes: such as "return per step".
     pub return_label: String,
     /// The best return known for the game, if any is.
@@ -163,6 +173,8 @@ pub struct BestKnown {
     pub tolerance: f64,
     /// Where the value is from.
     pub source: String,
+    /// Where it is reached, if only there: then the mean joint action decides about success, not the return.
+    pub place: Option<Place>,
 }
 
 /// A seed that failed.

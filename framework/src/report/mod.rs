@@ -3,8 +3,10 @@
 //! # Layout
 //!
 //! A report is made in this order, which is also the order to read in: [`manifest`] says what the run is,
-//! [`records`] reads its returns, [`stats`] has the statistics, [`summary`] reduces each entry to one line, [`table`]
-//! prints that, [`curves`] reduces the seeds to learning curves, [`plot`] draws them. `axis` and `canvas` serve `plot`.
+//! [`records`] reads its figures, [`success`] says which evaluations are one; [`stats`] has the statistics, [`estimate`]
+//! what they are used for, [`settings`] what entries set differently, [`grid`] the maps of grids; [`summary`] puts them
+//! together, [`table`] and `markdown` print that; [`curves`] reduces the seeds to learning curves, `figures` says which
+//! figures there are, [`plot`] and `map` draw them. `format`, `axis` and `canvas` serve these.
 //! [`drawings`] lets games draw pictures of their own.
 //!
 //! A report is deliberately no part of a running world: the same folder gives the same report, byte for byte, whoever
@@ -15,10 +17,18 @@ mod canvas;
 pub mod curves;
 pub mod drawings;
 mod error;
+pub mod estimate;
+mod figures;
+mod format;
+pub mod grid;
 pub mod manifest;
+mod map;
+mod markdown;
 pub mod plot;
 pub mod records;
+pub mod settings;
 pub mod stats;
+pub mod success;
 pub mod summary;
 pub mod table;
 
@@ -29,15 +39,14 @@ use std::path::Path;
 
 pub use error::ReportError;
 use manifest::{Manifest, replace};
-use plot::Figure;
+use markdown::MARKDOWN_FILE;
 use records::Records;
-use stats::Bootstrap;
 pub use summary::Summary;
 
 /// Makes the report of the results folder `dir` from its `manifest.json` and `metrics.csv`: writes `summary.json`,
-/// `summary.md`, `learning_curve.svg` and `.png` (return of the mean actions, by evaluation) and `sampled_return.svg`
-/// and `.png` (return of the training episodes). Replaces the files of an earlier report. [`table::terminal`] is the
-/// summary as text.
+/// `summary.md`, and as SVG and PNG, per game, `learning_curve` (return of the mean actions, by evaluation),
+/// `sampled_return` (return of the training episodes) and `successes` (share of the seeds), and `success_map` of all
+/// grids. Replaces the files of an earlier report. [`table::terminal`] is the summary as text.
 ///
 /// Works at any time after the run's start; unless its outcome is `done`, the report says so.
 ///
@@ -48,36 +57,11 @@ pub fn write_all(dir: &Path) -> Result<Summary, ReportError> {
     let records = Records::read(dir, &manifest)?;
     let summary = Summary::new(&manifest, &records);
     summary.write(dir)?;
-    write_figures(dir, &manifest, &records)?;
-    let path = dir.join(table::MARKDOWN_FILE);
-    replace(&path, table::markdown(&summary).as_bytes()).map_err(ReportError::io("write the summary", &path))?;
+    let drawn = figures::write(dir, &manifest, &records, &summary)?;
+    let path = dir.join(MARKDOWN_FILE);
+    replace(&path, markdown::markdown(&summary, &drawn).as_bytes())
+        .map_err(ReportError::io("write the summary", &path))?;
     Ok(summary)
-}
-
-fn write_figures(dir: &Path, manifest: &Manifest, records: &Records) -> Result<(), ReportError> {
-    let mut bootstrap = Bootstrap::default();
-    let mean_action = curves::mean_action(records, &mut bootstrap);
-    let (sampled, bin) = curves::sampled(records, &mut bootstrap);
-    let best_known: Vec<f64> =
-        distinct(manifest.entries.iter().filter_map(|entry| Some(entry.best_known.as_ref()?.value)));
-    let y_label = match distinct(manifest.entries.iter().map(|entry| entry.return_label.as_str()))[..] {
-        [label] => label,
-        _ => "return",
-    };
-    let games = distinct(manifest.entries.iter().map(|entry| entry.game.as_str()));
-    let title = match games[..] {
-        [game] if game != manifest.run => format!("{}: {game}", manifest.run),
-        _ => manifest.run.clone(),
-    };
-    let means = "Line: interquartile mean over n seeds; band: pointwise 95% bootstrap interval.";
-    let caption = format!("Evaluation of mean actions. {means}");
-    Figure { title: &title, y_label, curves: &mean_action, best_known: &best_known, caption: &caption }
-        .write(&dir.join("learning_curve"))?;
-    let bins = if bin > 1 { format!(" Each point averages {bin} successive episodes.") } else { String::new() };
-    let caption = format!("Training, actions sampled. {means}{bins}");
-    Figure { title: &title, y_label, curves: &sampled, best_known: &best_known, caption: &caption }
-        .write(&dir.join("sampled_return"))?;
-    Ok(())
 }
 
 /// The items, each different one once, in their order.
@@ -96,6 +80,7 @@ mod tests {
     use std::fs;
 
     use super::{example::Metrics, *};
+    use crate::run::Cell;
 
     #[test]
     fn the_same_records_give_the_same_files_whatever_was_there_before() {
@@ -112,8 +97,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             manifest.write(dir.path()).unwrap();
             metrics.write(dir.path());
-            let summary = write_all(dir.path()).unwrap();
-            (dir, summary)
+            write_all(dir.path()).unwrap();
+            dir
         };
         let files = |dir: &Path| {
             let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(dir)
@@ -124,18 +109,47 @@ mod tests {
             files.sort();
             files
         };
-        let (first, summary) = make();
-        let (second, _) = make();
+        let first = make();
+        let second = make();
         write_all(second.path()).unwrap();
         let (first, second) = (files(first.path()), files(second.path()));
         let names: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
-        let figures = ["learning_curve.png", "learning_curve.svg"];
-        let rest =
-            ["manifest.json", "metrics.csv", "sampled_return.png", "sampled_return.svg", "summary.json", "summary.md"];
-        assert_eq!(names, [&figures[..], &rest].concat());
+        let curves = ["learning_curve.png", "learning_curve.svg"];
+        let rest = ["manifest.json", "metrics.csv", "sampled_return.png", "sampled_return.svg"];
+        let successes = ["successes.png", "successes.svg", "summary.json", "summary.md"];
+        assert_eq!(names, [&curves[..], &rest, &successes].concat());
         assert!(first == second, "files differ between two reports of the same records");
-        let markdown = String::from_utf8(first[7].1.clone()).unwrap();
-        assert_eq!(markdown, table::markdown(&summary));
-        assert!(markdown.contains("](learning_curve.svg)"), "{markdown}");
+        let markdown = String::from_utf8(first[9].1.clone()).unwrap();
+        for figure in ["learning_curve", "sampled_return", "successes"] {
+            assert!(markdown.contains(&format!("]({figure}.svg)")), "{markdown}");
+        }
+    }
+
+    #[test]
+    fn each_game_has_figures_and_grids_have_their_map() {
+        let mut manifest = example::manifest(&[1, 2], &["gpi", "gpi unsquared", "g batch=64", "g batch=512"]);
+        manifest.entries[1].game = "max_of_two(version:unsquared)".to_owned();
+        let mut metrics = Metrics::new();
+        for (at, entry) in manifest.entries.iter_mut().enumerate() {
+            if let Some(("g", value)) = entry.label.split_once(" batch=") {
+                entry.cell = Some(Cell { grid: "g".to_owned(), at: vec![("batch".to_owned(), value.to_owned())] });
+            }
+            for (seed, episode) in [(1, 5), (2, 5), (1, 10), (2, 10)] {
+                metrics.add(&entry.label, seed, episode, "mean_action_return", at as f64);
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        manifest.write(dir.path()).unwrap();
+        metrics.write(dir.path());
+        write_all(dir.path()).unwrap();
+        let markdown = fs::read_to_string(dir.path().join(MARKDOWN_FILE)).unwrap();
+        for stem in
+            ["learning_curve-max_of_two-version-printed", "successes-max_of_two-version-unsquared", "success_map"]
+        {
+            assert!(markdown.contains(&format!("]({stem}.svg)")), "{markdown}");
+            assert!(dir.path().join(format!("{stem}.svg")).exists() && dir.path().join(format!("{stem}.png")).exists());
+        }
+        let figure = fs::read_to_string(dir.path().join("learning_curve-max_of_two-version-printed.svg")).unwrap();
+        assert!(figure.contains("gpi (n = 2)") && !figure.contains("batch") && !figure.contains("gpi unsquared"));
     }
 }

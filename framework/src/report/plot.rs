@@ -9,7 +9,7 @@ use plotters::style::{BLACK, RGBColor};
 
 use super::{
     axis::{Axis, drawable},
-    canvas::{Align, Canvas, Stroke, text_width},
+    canvas::{Align, Canvas, Stroke, fitted, text_width},
     curves::{Curve, CurvePoint},
     error::ReportError,
 };
@@ -52,9 +52,11 @@ pub struct Figure<'a> {
     /// Lines and bands; one without points has its place in the legend only.
     pub curves: &'a [Curve],
     /// Drawn as dashed grey lines.
-    pub best_known: &'a [f64],
+    pub best_known: Vec<f64>,
+    /// The range of the y axis; `None` for that of the curves.
+    pub y_range: Option<(f64, f64)>,
     /// Below the x axis, wrapped; what lines and bands are.
-    pub caption: &'a str,
+    pub caption: String,
 }
 
 impl Figure<'_> {
@@ -74,7 +76,8 @@ impl Figure<'_> {
     fn draw(&self, layout: &Layout) -> Canvas {
         let mut canvas = Canvas::new((WIDTH, layout.height));
         let Layout { left, right, top, bottom, x, y, .. } = layout;
-        canvas.text(self.title, (*left, 22.0), TITLE_SIZE, BLACK, Align::Left);
+        let title = fitted(self.title, TITLE_SIZE, (right - left) / WIDER);
+        canvas.text(&title, (*left, 22.0), TITLE_SIZE, BLACK, Align::Left);
         for item in &layout.legend {
             canvas.line(&[item.at, (item.at.0 + 24.0, item.at.1)], &item.stroke);
             canvas.text(&item.text, (item.at.0 + 30.0, item.at.1 + 4.5), TICK_SIZE, BLACK, Align::Left);
@@ -207,7 +210,11 @@ struct Layout {
 
 impl Layout {
     fn new(figure: &Figure<'_>) -> Self {
-        let (x, y) = (Axis::x(figure.curves), Axis::y(figure.curves, figure.best_known));
+        let x = Axis::x(figure.curves);
+        let y = match figure.y_range {
+            Some((low, high)) => Axis::fixed(low, high),
+            None => Axis::y(figure.curves, &figure.best_known),
+        };
         let widest = y.ticks.iter().map(|(_, text)| WIDER * text_width(text, TICK_SIZE)).fold(0.0, f64::max);
         let (left, right) = (LEFT + 16.0 + widest + 12.0, WIDTH - RIGHT);
 
@@ -231,7 +238,7 @@ impl Layout {
             at.0 += width + 16.0;
         }
 
-        let mut text = figure.caption.to_owned();
+        let mut text = figure.caption.clone();
         if y.cut {
             text += " The axis is cut: some lines leave it.";
         }
@@ -312,7 +319,14 @@ mod tests {
         let label = "a rather long label that says how wide the layers of this entry are";
         let curves: Vec<Curve> =
             (0..10).map(|_| Curve { label: label.into(), seeds: 20, points: points(&[1.0]) }).collect();
-        let figure = Figure { title: "", y_label: "", curves: &curves, best_known: &[10.0], caption: "" };
+        let figure = Figure {
+            title: "",
+            y_label: "",
+            curves: &curves,
+            best_known: vec![10.0],
+            y_range: None,
+            caption: String::new(),
+        };
         let layout = Layout::new(&figure);
         assert_eq!(layout.legend.len(), 11);
         for item in &layout.legend {
@@ -332,7 +346,14 @@ mod tests {
             ("huge", vec![1.0, 2.0, 3.0, -1e300, f64::MAX]),
         ] {
             let curves = [Curve { label: "<gpi> & \"co\"".into(), seeds: 1, points: points(&values) }];
-            let figure = Figure { title: name, y_label: "return", curves: &curves, best_known: &[10.0], caption: "c" };
+            let figure = Figure {
+                title: name,
+                y_label: "return",
+                curves: &curves,
+                best_known: vec![10.0],
+                y_range: None,
+                caption: "c".to_owned(),
+            };
             let [svg, png] = figure.write(&dir.path().join(name)).unwrap();
             let text = fs::read_to_string(svg).unwrap();
             assert!(text.contains("&lt;gpi&gt; &amp; &quot;co&quot; (n = 1)"), "{name}");
@@ -346,7 +367,14 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_written_is_named() {
         let curves: [Curve; 0] = [];
-        let figure = Figure { title: "", y_label: "", curves: &curves, best_known: &[], caption: "" };
+        let figure = Figure {
+            title: "",
+            y_label: "",
+            curves: &curves,
+            best_known: Vec::new(),
+            y_range: None,
+            caption: String::new(),
+        };
         let message = figure.write(Path::new("/nowhere/at/all/plot")).unwrap_err().to_string();
         assert!(message.contains("/nowhere/at/all/plot.svg"), "{message}");
     }

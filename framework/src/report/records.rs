@@ -20,7 +20,10 @@ pub const METRICS_FILE: &str = "metrics.csv";
 /// The columns of `metrics.csv`.
 pub const HEADER: [&str; 9] = ["entry", "algorithm", "game", "player", "seed", "episode", "step", "metric", "value"];
 
-/// The returns of a run.
+/// The metrics that are read as [`Track`]s, in the order of the fields of [`SeedRecords`].
+const TRACKS: [&str; 4] = ["sampled_return", "mean_action_return", "nash_conv", "nash_conv_bound"];
+
+/// The figures of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Records {
     /// In the manifest's order.
@@ -29,7 +32,7 @@ pub struct Records {
     pub notes: Vec<String>,
 }
 
-/// The returns of one entry.
+/// The figures of one entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntryRecords {
     /// The entry's label.
@@ -38,7 +41,7 @@ pub struct EntryRecords {
     pub seeds: Vec<SeedRecords>,
 }
 
-/// The returns of one seed of one entry.
+/// The figures of one seed of one entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeedRecords {
     /// The seed.
@@ -49,7 +52,16 @@ pub struct SeedRecords {
     pub sampled: Track,
     /// `mean_action_return`: the return of each evaluation, in which every player acts by its policy's mean.
     pub mean_action: Track,
+    /// `nash_conv`: what the players could gain at most, each by itself, summed over the players; at evaluations.
+    pub nash_conv: Track,
+    /// `nash_conv_bound`: a lower bound of it, where no exact best response is known.
+    pub nash_conv_bound: Track,
+    /// `mean_action[d]`: by the episode of an evaluation. Only where the best known return has a place.
+    pub joint_actions: BTreeMap<u32, JointAction>,
 }
+
+/// The mean joint action of one evaluation: by player and dimension.
+pub type JointAction = BTreeMap<(u32, u32), f64>;
 
 /// One metric of one seed over training.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,8 +87,17 @@ pub struct Point {
 /// The values of one (entry, seed, metric) while reading: by player, `None` for the joint rows, and by episode.
 type Rows = BTreeMap<Option<u32>, BTreeMap<u32, Point>>;
 
+/// The values of one (entry, seed) while reading.
+#[derive(Clone, Default)]
+struct SeedRows {
+    /// In the order of [`TRACKS`].
+    tracks: [Rows; TRACKS.len()],
+    joint_actions: BTreeMap<u32, JointAction>,
+}
+
 impl Records {
-    /// Reads `metrics.csv` of the results folder `dir`, a line at a time. Metrics other than the two returns are skipped.
+    /// Reads `metrics.csv` of the results folder `dir`, a line at a time. Metrics that [`SeedRecords`] has no field for are
+    /// skipped.
     ///
     /// A last line without a line end is what a killed run leaves: it is left out, and a note says so. A row may occur
     /// twice with the same value, as when a run is killed after a checkpoint and resumed from it.
@@ -158,8 +179,8 @@ struct Collector<'a> {
     manifest: &'a Manifest,
     entries: HashMap<&'a str, usize>,
     seeds: HashMap<u64, usize>,
-    /// `[entry][seed][sampled, mean action]`.
-    rows: Vec<Vec<[Rows; 2]>>,
+    /// `[entry][seed]`.
+    rows: Vec<Vec<SeedRows>>,
 }
 
 impl<'a> Collector<'a> {
@@ -168,7 +189,7 @@ impl<'a> Collector<'a> {
             manifest,
             entries: manifest.entries.iter().enumerate().map(|(at, entry)| (entry.label.as_str(), at)).collect(),
             seeds: manifest.seeds.iter().enumerate().map(|(at, &seed)| (seed, at)).collect(),
-            rows: vec![vec![Default::default(); manifest.seeds.len()]; manifest.entries.len()],
+            rows: vec![vec![SeedRows::default(); manifest.seeds.len()]; manifest.entries.len()],
         }
     }
 
@@ -186,34 +207,43 @@ impl<'a> Collector<'a> {
         let episode = number(5, field(5), "a whole number below 2^32")?;
         let step = number(6, field(6), "a whole number")?;
         let value = number(8, field(8), "a number, NaN or inf")?;
-        let metric = match field(7) {
-            "sampled_return" => 0,
-            "mean_action_return" => 1,
-            _ => return Ok(()),
-        };
-        let point = Point { episode, step, value };
-        let by_episode = self.rows[entry][seed][metric].entry(player).or_default();
-        match by_episode.insert(episode, point) {
-            Some(old) if old.step != step || old.value.to_bits() != value.to_bits() => Err(format!(
-                "found {} = {value} at step {step}, but an earlier line has {} at step {} \
+        let again = |old_value: f64, old_step| {
+            format!(
+                "found {} = {value} at step {step}, but an earlier line has {old_value} at step {old_step} \
                  for the same entry, player, seed and episode",
                 field(7),
-                old.value,
-                old.step
-            )),
-            _ => Ok(()),
+            )
+        };
+        let rows = &mut self.rows[entry][seed];
+        if let Some(track) = TRACKS.iter().position(|track| *track == field(7)) {
+            let point = Point { episode, step, value };
+            match rows.tracks[track].entry(player).or_default().insert(episode, point) {
+                Some(old) if old.step != step || old.value.to_bits() != value.to_bits() => {
+                    return Err(again(old.value, old.step));
+                }
+                _ => {}
+            }
+        } else if let (Some(dim), Some(player)) = (dimension(field(7)), player)
+            && self.manifest.entries[entry].best_known.as_ref().is_some_and(|best| best.place.is_some())
+        {
+            let old = rows.joint_actions.entry(episode).or_default().insert((player, dim), value);
+            if let Some(old) = old.filter(|old| old.to_bits() != value.to_bits()) {
+                return Err(again(old, step));
+            }
         }
+        Ok(())
     }
 
     fn finish(self, notes: &mut Vec<String>) -> Vec<EntryRecords> {
         let mut incomplete = 0;
         let mut entries = Vec::new();
         for (entry, seeds) in self.manifest.entries.iter().zip(self.rows) {
-            let seeds = self.manifest.seeds.iter().zip(seeds).map(|(&seed, [sampled, mean_action])| SeedRecords {
-                seed,
-                failed: entry.failed_seeds.iter().any(|failed| failed.seed == seed),
-                sampled: track(sampled, &mut incomplete),
-                mean_action: track(mean_action, &mut incomplete),
+            let seeds = self.manifest.seeds.iter().zip(seeds).map(|(&seed, rows)| {
+                let [sampled, mean_action, nash_conv, nash_conv_bound] =
+                    rows.tracks.map(|rows| track(rows, &mut incomplete));
+                let failed = entry.failed_seeds.iter().any(|failed| failed.seed == seed);
+                let joint_actions = rows.joint_actions;
+                SeedRecords { seed, failed, sampled, mean_action, nash_conv, nash_conv_bound, joint_actions }
             });
             entries.push(EntryRecords { label: entry.label.clone(), seeds: seeds.collect() });
         }
@@ -222,6 +252,11 @@ impl<'a> Collector<'a> {
         }
         entries
     }
+}
+
+/// The dimension `d` of the metric `mean_action[d]`.
+fn dimension(metric: &str) -> Option<u32> {
+    metric.strip_prefix("mean_action[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// Reads a field, or says what was found and what was expected.
@@ -298,6 +333,32 @@ mod tests {
         assert_eq!(records.entries[1].seeds[0].sampled, Track::default(), "seed 7 has no rows");
         let joint = &records.entries[0].seeds[0].mean_action;
         assert_eq!((joint.mean.as_slice(), joint.players.len()), ([point(0, 0, f64::NEG_INFINITY)].as_slice(), 0));
+    }
+
+    #[test]
+    fn joint_actions_are_kept_where_the_best_known_return_has_a_place() {
+        let text = format!(
+            "{START}\
+             a,x,g,0,7,5,125,mean_action[0],4.5\n\
+             a,x,g,0,7,5,125,mean_action[1],-1\n\
+             a,x,g,1,7,5,125,mean_action[0],5.5\n\
+             a,x,g,,7,5,125,nash_conv,0.25\n\
+             \"b, wide\",x,g,0,7,5,125,mean_action[0],4.5\n"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(METRICS_FILE), &text).unwrap();
+        let mut manifest = example::manifest(&[7, 8], &["a", "b, wide"]);
+        manifest.entries[0].best_known = Some(example::at_five());
+        let records = Records::read(dir.path(), &manifest).unwrap();
+        let seed = &records.entries[0].seeds[0];
+        assert_eq!(seed.joint_actions[&5], BTreeMap::from([((0, 0), 4.5), ((0, 1), -1.0), ((1, 0), 5.5)]));
+        assert_eq!((seed.nash_conv.mean.as_slice(), seed.nash_conv_bound.mean.len()), (&[point(5, 125, 0.25)][..], 0));
+        assert!(records.entries[1].seeds[0].joint_actions.is_empty(), "nobody asks for them");
+
+        let twice = text + "a,x,g,0,7,5,125,mean_action[0],4.6\n";
+        fs::write(dir.path().join(METRICS_FILE), twice).unwrap();
+        let message = Records::read(dir.path(), &manifest).unwrap_err().to_string();
+        assert!(message.contains("metrics.csv:7: found mean_action[0] = 4.6") && message.contains("4.5"), "{message}");
     }
 
     #[test]

@@ -1,17 +1,25 @@
-//! The run in one line per entry: final returns, share of seeds that reached the best known return, speed.
+//! What came out of a run: per entry returns, successes, spread and speed; per game who improves on whom and what is set
+//! differently; per grid its map.
 //!
-//! Holds the numbers of `summary.json` and their exact definitions; `table.rs` prints them.
+//! Holds the numbers of `summary.json` and says which records each is of; `estimate.rs` has their definitions, `table.rs`
+//! and `markdown.rs` print them.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
+    distinct,
     error::ReportError,
+    estimate::{Estimate, Share, Spread, StepsToSuccess},
+    grid::{Map, maps},
     manifest::{BestKnown, EntryManifest, FailedSeed, Manifest, Moment, Outcome, replace},
     records::{EntryRecords, Point, Records, SeedRecords},
-    stats::{Bootstrap, Interval, iqm, wilson_interval},
+    settings::{Settings, short_names},
+    stats::{Bootstrap, Interval},
+    success::{evaluations, steps_to_success},
 };
+use crate::run::Cell;
 
 /// The summary's name in a results folder.
 pub const SUMMARY_FILE: &str = "summary.json";
@@ -30,10 +38,37 @@ pub struct Summary {
     pub created: Moment,
     /// When the run ended, if it did.
     pub finished: Option<Moment>,
+    /// What every seed of every entry may use.
+    pub budget: Budget,
     /// In the run file's order.
     pub entries: Vec<EntrySummary>,
+    /// In the order in which the entries name them.
+    pub games: Vec<GameSummary>,
+    /// Of all grids of the run.
+    pub maps: Vec<Map>,
     /// What was left out of the records and why, one sentence each.
     pub notes: Vec<String>,
+}
+
+/// How much every seed of every entry may play: it is the same for all entries of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Training episodes.
+    pub episodes: u32,
+    /// Environment steps of an episode, at most.
+    pub steps: u32,
+    /// Instances of the game, each of which does all of them.
+    pub instances: usize,
+    /// Training episodes between evaluations.
+    pub evaluate_every: u64,
+}
+
+impl Budget {
+    /// Environment steps of one instance.
+    pub fn all_steps(&self) -> u64 {
+        u64::from(self.episodes) * u64::from(self.steps)
+    }
 }
 
 /// What came out of one entry. All returns are averaged over the players, in the unit of `return_label`.
@@ -46,11 +81,13 @@ pub struct EntrySummary {
     pub algorithms: Vec<String>,
     /// The game with its parameters.
     pub game: String,
+    /// Where in a grid it lies, if it does.
+    pub cell: Option<Cell>,
     /// What a return is.
     pub return_label: String,
     /// How many seeds the run has, failed ones included.
     pub seeds: usize,
-    /// The seeds that failed. They have no part in `final_return` and `sampled_return`, and count as not having reached.
+    /// The seeds that failed. They have no part in means, and count as no success.
     pub failed_seeds: Vec<FailedSeed>,
     /// Training episodes that every seed that did not fail has completed according to the records; 0 without records.
     pub episodes: u32,
@@ -62,55 +99,93 @@ pub struct EntrySummary {
     pub sampled_return: Estimate,
     /// The best return known for the game.
     pub best_known: Option<BestKnown>,
-    /// How many seeds end with a final return of at least `best_known.value - best_known.tolerance`; `None` without a
-    /// best known return, or when no seed was evaluated and none failed.
-    pub reached: Option<Share>,
+    /// How many seeds end in success: whose last evaluation has its mean joint action in the place of `best_known`, or,
+    /// where that has none, a return of at least `best_known.value - best_known.tolerance`. `None` without a best known
+    /// return, or when no seed was evaluated and none failed.
+    pub success: Option<Share>,
+    /// From which step on they do; `None` when `success` is.
+    pub steps_to_success: Option<StepsToSuccess>,
+    /// How much the mean-action returns of the seeds that did not fail vary, along a run and across them.
+    pub spread: Spread,
+    /// NashConv at the last evaluation, over the seeds that did not fail; `None` when it was not recorded.
+    pub nash_conv: Option<NashConv>,
     /// Environment steps per second of this entry's own time, over all its seeds.
     pub steps_per_second: Option<f64>,
 }
 
-/// A mean over seeds.
+/// NashConv of the joint policies at the end: what the players could gain, each by itself, summed over them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Estimate {
-    /// Interquartile mean over the seeds ([`iqm`]); `None` when `n` is 0.
-    pub iqm: Option<f64>,
-    /// Its 95% percentile bootstrap interval ([`Bootstrap`]); `None` when `n` is below 2.
-    pub interval: Option<Interval>,
-    /// The number of seeds it is over: those that did not fail and whose value is finite.
-    pub n: usize,
-    /// How many seeds that did not fail are left out because their value is NaN or infinite.
-    pub not_finite: usize,
+pub struct NashConv {
+    /// Whether it is a lower bound, found by search, and not exact.
+    pub is_bound: bool,
+    /// Over the seeds.
+    pub estimate: Estimate,
 }
 
-/// A share of the seeds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// The comparison of the entries that play one game.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Share {
-    /// How many.
-    pub count: u64,
-    /// Of how many: all seeds of the run, with those that failed, were not evaluated or ended at NaN.
-    pub of: u64,
-    /// `count / of`.
-    pub share: f64,
-    /// Its 95% Wilson score interval ([`wilson_interval`]).
-    pub interval: Interval,
+pub struct GameSummary {
+    /// The game with its parameters.
+    pub game: String,
+    /// Its name with what tells it from the run's other games.
+    pub name: String,
+    /// Every ordered pair of its entries, those of grids left out, in the order of the rows of a matrix. Of final
+    /// returns; a seed that failed or ended at NaN is below every number.
+    pub improvement: Vec<Improvement>,
+    /// What its entries set differently.
+    pub settings: Settings,
+}
+
+/// How probable it is that a seed of one entry ends above one of another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Improvement {
+    /// The label of X.
+    pub entry: String,
+    /// The label of Y.
+    pub over: String,
+    /// P(X > Y) + P(X = Y) / 2 ([`Bootstrap::improvement`]).
+    pub probability: f64,
+    /// Its 95% bootstrap interval; `None` with one seed.
+    pub interval: Option<Interval>,
 }
 
 impl Summary {
     /// Summarises a run's records.
     pub fn new(manifest: &Manifest, records: &Records) -> Self {
         let mut bootstrap = Bootstrap::default();
-        let entries = manifest.entries.iter().zip(&records.entries);
+        let Manifest { episodes, steps, instances, evaluate_every, .. } = *manifest;
+        let budget = Budget { episodes, steps, instances, evaluate_every };
+        let pairs = || manifest.entries.iter().zip(&records.entries);
+        let entries: Vec<_> =
+            pairs().map(|(entry, records)| EntrySummary::new(entry, records, budget, &mut bootstrap)).collect();
+        let games = distinct(manifest.entries.iter().map(|entry| entry.game.as_str()));
+        let named = games.iter().zip(short_names(&games));
+        let games = named.map(|(game, name)| {
+            let of: Vec<_> = pairs().filter(|(entry, _)| entry.game == **game).collect();
+            let improvement = improvements(&of, &mut bootstrap);
+            let settings = Settings::new(&of.iter().map(|(entry, _)| *entry).collect::<Vec<_>>());
+            GameSummary { game: (*game).to_owned(), name, improvement, settings }
+        });
         Self {
             run: manifest.run.clone(),
             id: manifest.id.clone(),
             outcome: manifest.outcome,
             created: manifest.created.clone(),
             finished: manifest.finished.clone(),
-            entries: entries.map(|(entry, records)| EntrySummary::new(entry, records, &mut bootstrap)).collect(),
+            budget,
+            games: games.collect(),
+            maps: maps(&entries),
+            entries,
             notes: records.notes.clone(),
         }
+    }
+
+    /// The entries that play a game, in their order.
+    pub fn entries_of<'a>(&'a self, game: &'a GameSummary) -> impl Iterator<Item = &'a EntrySummary> {
+        self.entries.iter().filter(|entry| entry.game == game.game)
     }
 
     /// Writes `summary.json` into the results folder `dir`.
@@ -126,24 +201,28 @@ impl Summary {
 }
 
 impl EntrySummary {
-    fn new(entry: &EntryManifest, records: &EntryRecords, bootstrap: &mut Bootstrap) -> Self {
+    fn new(entry: &EntryManifest, records: &EntryRecords, budget: Budget, bootstrap: &mut Bootstrap) -> Self {
         let running: Vec<&SeedRecords> = records.seeds.iter().filter(|seed| !seed.failed).collect();
-        let finals: Vec<f64> = running.iter().filter_map(|seed| Some(seed.mean_action.mean.last()?.value)).collect();
+        let curves: Vec<&[Point]> = running.iter().map(|seed| seed.mean_action.mean.as_slice()).collect();
+        let finals: Vec<f64> = curves.iter().filter_map(|curve| Some(curve.last()?.value)).collect();
         let sampled: Vec<f64> = running.iter().filter_map(|seed| mean_of_last_tenth(&seed.sampled.mean)).collect();
         let last = |seed: &&SeedRecords| {
             let last_of = |points: &[Point]| points.last().map_or(0, |point| point.episode);
             last_of(&seed.sampled.mean).max(last_of(&seed.mean_action.mean))
         };
-        let reached = entry.best_known.as_ref().filter(|_| !finals.is_empty() || running.len() < records.seeds.len());
-        let reached = reached.and_then(|best| {
-            let enough = |value: &&f64| value.is_finite() && **value >= best.value - best.tolerance;
-            let (count, of) = (finals.iter().filter(enough).count() as u64, records.seeds.len() as u64);
-            Some(Share { count, of, share: count as f64 / of as f64, interval: wilson_interval(count, of)? })
+        let judged = entry.best_known.as_ref().filter(|_| !finals.is_empty() || running.len() < records.seeds.len());
+        let steps_to_success = judged.map(|best| {
+            let of_seed = |seed: &SeedRecords| steps_to_success(&evaluations(seed, best));
+            StepsToSuccess::new(records.seeds.iter().map(of_seed).collect(), budget.all_steps())
         });
+        let success = steps_to_success
+            .as_ref()
+            .and_then(|steps| Share::new(steps.by_seed.iter().flatten().count(), records.seeds.len()));
         Self {
             label: entry.label.clone(),
             algorithms: entry.algorithms.clone(),
             game: entry.game.clone(),
+            cell: entry.cell.clone(),
             return_label: entry.return_label.clone(),
             seeds: records.seeds.len(),
             failed_seeds: entry.failed_seeds.clone(),
@@ -151,23 +230,48 @@ impl EntrySummary {
             final_return: Estimate::new(&finals, bootstrap),
             sampled_return: Estimate::new(&sampled, bootstrap),
             best_known: entry.best_known.clone(),
-            reached,
+            success,
+            steps_to_success,
+            spread: Spread::new(&curves, bootstrap),
+            nash_conv: NashConv::new(&running, bootstrap),
             steps_per_second: entry.steps_per_second.filter(|speed| speed.is_finite()),
         }
     }
 }
 
-impl Estimate {
-    /// Over one value per seed.
-    fn new(values: &[f64], bootstrap: &mut Bootstrap) -> Self {
-        let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-        Self {
-            iqm: iqm(&finite),
-            interval: bootstrap.interval(&[&finite]),
-            n: finite.len(),
-            not_finite: values.len() - finite.len(),
+impl NashConv {
+    fn new(seeds: &[&SeedRecords], bootstrap: &mut Bootstrap) -> Option<Self> {
+        let ends = |points: fn(&SeedRecords) -> &[Point]| -> Vec<f64> {
+            seeds.iter().filter_map(|seed| Some(points(seed).last()?.value)).collect()
+        };
+        let exact = ends(|seed| &seed.nash_conv.mean);
+        let bound = ends(|seed| &seed.nash_conv_bound.mean);
+        let is_bound = exact.is_empty();
+        let values = if is_bound { bound } else { exact };
+        (!values.is_empty()).then(|| Self { is_bound, estimate: Estimate::new(&values, bootstrap) })
+    }
+}
+
+/// Of every ordered pair of entries that lie in no grid; a grid's cells are compared on its map.
+fn improvements(entries: &[(&EntryManifest, &EntryRecords)], bootstrap: &mut Bootstrap) -> Vec<Improvement> {
+    let ranked = |seed: &SeedRecords| match seed.mean_action.mean.last() {
+        Some(point) if !seed.failed && !point.value.is_nan() => Some(point.value),
+        None if !seed.failed => None,
+        _ => Some(f64::NEG_INFINITY),
+    };
+    let single = entries.iter().filter(|(entry, _)| entry.cell.is_none());
+    let finals: Vec<(&str, Vec<f64>)> = single
+        .map(|(entry, records)| (entry.label.as_str(), records.seeds.iter().filter_map(ranked).collect()))
+        .collect();
+    let mut all = Vec::new();
+    for (entry, x) in &finals {
+        for (over, y) in finals.iter().filter(|(over, _)| over != entry) {
+            if let Some((probability, interval)) = bootstrap.improvement(x, y) {
+                all.push(Improvement { entry: (*entry).to_owned(), over: (*over).to_owned(), probability, interval });
+            }
         }
     }
+    all
 }
 
 /// The mean over the last tenth of the points, rounded up; `None` without points.
@@ -179,7 +283,10 @@ fn mean_of_last_tenth(points: &[Point]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::example::{self, Metrics},
+        super::{
+            example::{self, Metrics},
+            stats::wilson_interval,
+        },
         *,
     };
 
@@ -210,13 +317,13 @@ mod tests {
         assert!(interval.low < 9.4 && interval.high > 9.5 && interval.high <= 10.0, "{interval:?}");
         assert_eq!(entry.sampled_return.iqm, Some(3.0));
         // 9.5 is 10 less the tolerance of 0.5: it counts, 9.4 does not.
-        let reached = entry.reached.unwrap();
-        assert_eq!((reached.count, reached.of, reached.share), (2, 4, 0.5));
-        assert_eq!(Some(reached.interval), wilson_interval(2, 4));
+        let success = entry.success.unwrap();
+        assert_eq!((success.count, success.of, success.share), (2, 4, 0.5));
+        assert_eq!(Some(success.interval), wilson_interval(2, 4));
     }
 
     #[test]
-    fn failed_and_diverged_seeds_count_as_not_reached_and_have_no_part_in_the_means() {
+    fn failed_and_diverged_seeds_count_as_no_success_and_have_no_part_in_the_means() {
         let (mut manifest, mut metrics) = (example::manifest(&[1, 2, 3, 4], &["a"]), Metrics::new());
         manifest.entries[0].failed_seeds.push(example::failed(2));
         for (seed, end) in [(1, 10.0), (2, 1e9), (3, f64::NAN), (4, f64::INFINITY)] {
@@ -227,18 +334,62 @@ mod tests {
         let expected = Estimate { iqm: Some(10.0), interval: None, n: 1, not_finite: 2 };
         assert_eq!(entry.final_return, expected);
         assert_eq!(entry.sampled_return, Estimate { iqm: None, interval: None, n: 0, not_finite: 0 });
-        let reached = entry.reached.unwrap();
-        assert_eq!((reached.count, reached.of), (1, 4));
+        let success = entry.success.unwrap();
+        assert_eq!((success.count, success.of), (1, 4));
     }
 
     #[test]
-    fn nothing_is_said_about_reaching_without_a_best_known_return_or_an_evaluation() {
+    fn nothing_is_said_about_success_without_a_best_known_return_or_an_evaluation() {
         let (mut manifest, mut metrics) = (example::manifest(&[1], &["a", "b"]), Metrics::new());
         manifest.entries[0].best_known = None;
         metrics.add("a", 1, 5, "mean_action_return", 10.0);
         metrics.add("b", 1, 5, "sampled_return", 10.0);
         let summary = summary(&manifest, &metrics);
-        assert_eq!((summary.entries[0].reached, summary.entries[1].reached), (None, None));
+        assert_eq!((summary.entries[0].success, summary.entries[1].success), (None, None));
+    }
+
+    #[test]
+    fn the_place_decides_and_steps_to_success_are_those_of_the_evaluations() {
+        let (mut manifest, mut metrics) = (example::manifest(&[1, 2, 3], &["a"]), Metrics::new());
+        manifest.entries[0].best_known = Some(example::at_five());
+        // Seed 1 is there from episode 10 on, seed 2 loses it, seed 3 has the return but not the place.
+        for (seed, at) in [(1, [0.0, 5.2, 4.8]), (2, [5.0, 5.0, 0.0]), (3, [0.0, 0.0, 0.0])] {
+            for (episode, action) in (5..).step_by(5).zip(at) {
+                metrics.add("a", seed, episode, "mean_action_return", 10.0);
+                metrics.add("a", seed, episode, "mean_action[0]", action);
+            }
+        }
+        let entry = summary(&manifest, &metrics).entries.remove(0);
+        let success = entry.success.unwrap();
+        assert_eq!((success.count, success.of), (1, 3));
+        assert_eq!(entry.steps_to_success.unwrap().by_seed, [Some(250), None, None]);
+    }
+
+    #[test]
+    fn a_seed_that_failed_is_below_every_number() {
+        let (mut manifest, mut metrics) = (example::manifest(&[1, 2], &["a", "b", "cell"]), Metrics::new());
+        manifest.entries[0].failed_seeds.push(example::failed(2));
+        manifest.entries[2].cell = Some(Cell { grid: "g".to_owned(), at: Vec::new() });
+        for (entry, seed, end) in [("a", 1, 3.0), ("a", 2, 99.0), ("b", 1, 2.0), ("b", 2, f64::NAN), ("cell", 1, 0.0)] {
+            metrics.add(entry, seed, 5, "mean_action_return", end);
+        }
+        let games = summary(&manifest, &metrics).games;
+        let found = games[0].improvement.iter().map(|pair| (pair.entry.as_str(), pair.over.as_str(), pair.probability));
+        // 3 is above both of b; the lost seeds tie: 2.5 of 4 pairs.
+        assert_eq!(found.collect::<Vec<_>>(), [("a", "b", 0.625), ("b", "a", 0.375)]);
+    }
+
+    #[test]
+    fn nash_conv_is_that_of_the_last_evaluation_and_a_bound_is_called_one() {
+        let (manifest, mut metrics) = (example::manifest(&[1, 2], &["exact", "bound", "none"]), Metrics::new());
+        for seed in [1, 2] {
+            metrics.add_joint("exact", seed, 5, "nash_conv", 9.0);
+            metrics.add_joint("exact", seed, 10, "nash_conv", seed as f64);
+            metrics.add_joint("bound", seed, 10, "nash_conv_bound", 0.5);
+        }
+        let entries = summary(&manifest, &metrics).entries;
+        let found = |at: usize| entries[at].nash_conv.as_ref().map(|conv| (conv.is_bound, conv.estimate.iqm));
+        assert_eq!([found(0), found(1), found(2)], [Some((false, Some(1.5))), Some((true, Some(0.5))), None]);
     }
 
     #[test]

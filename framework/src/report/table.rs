@@ -1,8 +1,6 @@
-//! The closing table: the summary as text for the terminal, and as Markdown (`summary.md`).
+//! The closing table of a run in the terminal: per game, a line per entry, and what a reader of it must know.
 //!
-//! Holds the layout and the words; every number is from `summary.rs`.
-
-use std::fmt::Write;
+//! Holds layout and words; every number is from `summary.rs`. The details are in the Markdown summary (`markdown.rs`).
 
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle, Width,
@@ -10,18 +8,15 @@ use comfy_table::{
 
 use super::{
     distinct,
+    format::{NONE, count, estimate, share_if_any, thousands},
+    grid::Map,
     manifest::{BestKnown, Outcome},
-    stats::{Interval, RESAMPLES},
-    summary::{EntrySummary, Estimate, Share, Summary},
+    stats::RESAMPLES,
+    summary::{EntrySummary, NashConv, Summary},
 };
 
-/// The Markdown summary's name in a results folder.
-pub const MARKDOWN_FILE: &str = "summary.md";
-
 /// The terminal table's width in columns.
-const WIDTH: u16 = 100;
-
-const HEADER: [&str; 6] = ["entry", "seeds", "final return", "sampled return", "reached", "steps/s"];
+const WIDTH: u16 = 110;
 
 /// Horizontal rules only, as in the tables of papers.
 const RULES: TableStyle = TableStyle::new()
@@ -30,17 +25,69 @@ const RULES: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'))
     .bottom_border(LineStyle::none().fill('─').junction('─'));
 
-/// The table with the lines that define its columns; ends with a line end. At most 100 columns wide, unless the numbers
-/// alone take more than about 80.
+/// A table per game and one per map with the lines that define their columns; ends with a line end. At most 110 columns
+/// wide, unless the numbers alone take more than about 90. The cells of a grid are on its map only.
 ///
 /// Long labels are wrapped within their cell. Widths are those of a terminal, so that any script stays aligned.
 pub fn terminal(summary: &Summary) -> String {
-    let mut table = Table::new();
-    table.load_style(RULES).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    table.set_header(HEADER);
-    for entry in &summary.entries {
-        table.add_row(row(entry));
+    let mut tables = Vec::new();
+    for game in &summary.games {
+        let is_on_map = |entry: &&EntrySummary| entry.cell.is_some() && entry.best_known.is_some();
+        let entries: Vec<_> = summary.entries_of(game).filter(|entry| !is_on_map(entry)).collect();
+        if !entries.is_empty() {
+            let name = if summary.games.len() > 1 { format!(" {}\n", game.name) } else { String::new() };
+            tables.push(name + &table(&entries));
+        }
     }
+    tables.extend(summary.maps.iter().map(map_table));
+    // A table of one column wraps the lines below at the same width.
+    let mut below = Table::new();
+    below.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    for line in lines(summary) {
+        below.add_row([line]);
+    }
+    format!("{}{}\n", tables.join("\n"), below.trim_fmt())
+}
+
+/// The entries of one game.
+fn table(entries: &[&EntrySummary]) -> String {
+    let mut table = Table::new();
+    // NashConv says more than the return while exploring, where there is one; the width is not enough for both.
+    let nash_conv = nash_conv_header(entries);
+    let fifth = nash_conv.unwrap_or("sampled return");
+    table.set_header(["entry", "seeds", "success", "from step", "final return", fifth, "steps/s"]);
+    for entry in entries {
+        let fifth = match nash_conv {
+            Some(_) => entry.nash_conv.as_ref().map_or_else(|| NONE.to_owned(), |conv| estimate(&conv.estimate)),
+            None => estimate(&entry.sampled_return),
+        };
+        table.add_row([
+            entry.label.clone(),
+            seeds(entry),
+            share_if_any(entry.success.as_ref()),
+            median_steps(entry),
+            estimate(&entry.final_return),
+            fifth,
+            speed(entry),
+        ]);
+    }
+    ruled(table)
+}
+
+/// The seeds in success over a grid.
+fn map_table(map: &Map) -> String {
+    let mut table = Table::new();
+    table.set_header(std::iter::once(map.corner()).chain(map.columns.values.iter().cloned()));
+    for (name, cells) in map.named_rows() {
+        let cells = cells.iter().map(|cell| cell.map_or_else(|| NONE.to_owned(), |cell| count(&cell)));
+        table.add_row(std::iter::once(name.to_owned()).chain(cells));
+    }
+    ruled(table)
+}
+
+/// The table in the common style, with its line end.
+fn ruled(mut table: Table) -> String {
+    table.load_style(RULES).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     // Only the label is wrapped: numbers in two lines are misread.
     for (at, column) in table.column_iter_mut().enumerate() {
         column.set_padding((1, 0));
@@ -50,64 +97,40 @@ pub fn terminal(summary: &Summary) -> String {
             column.set_constraint(ColumnConstraint::ContentWidth).set_cell_alignment(CellAlignment::Right);
         }
     }
-    // A table of one column wraps the lines below at the same width.
-    let mut below = Table::new();
-    below.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    for line in lines(summary) {
-        below.add_row([line]);
-    }
-    format!("{}\n{}\n", table.trim_fmt(), below.trim_fmt())
+    format!("{}\n", table.trim_fmt())
 }
 
-/// The same as Markdown, under the run's name and above its plots.
-pub fn markdown(summary: &Summary) -> String {
-    let mut text = format!("# {}\n\n", escape(&summary.run));
-    let finished = summary.finished.as_ref().map_or(String::new(), |at| format!(", finished {}", at.utc));
-    let Summary { id, created, outcome, .. } = summary;
-    let outcome = outcome.word();
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "Run `{id}`, started {}{finished}, {outcome}.\n", created.utc);
-    let _ = writeln!(text, "| {} |\n|:---|---:|---:|---:|---:|---:|", HEADER.join(" | "));
-    for entry in &summary.entries {
-        let _ = writeln!(text, "| {} |", row(entry).map(|cell| escape(&cell)).join(" | "));
+/// The name of the column of NashConv; `None` when no entry has any.
+pub(super) fn nash_conv_header(entries: &[&EntrySummary]) -> Option<&'static str> {
+    let of: Vec<&NashConv> = entries.iter().filter_map(|entry| entry.nash_conv.as_ref()).collect();
+    match of.iter().any(|conv| conv.is_bound) {
+        _ if of.is_empty() => None,
+        true => Some("NashConv (lower bound)"),
+        false => Some("NashConv"),
     }
-    for line in lines(summary) {
-        let _ = write!(text, "\n{}\n", escape(&line));
-    }
-    text += "\n![Return of the mean actions](learning_curve.svg)\n\n![Return while sampling](sampled_return.svg)\n";
-    text
 }
 
-/// Keeps text from being read as Markdown or HTML.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' | '\r' => escaped.push(' '),
-            '|' | '*' | '_' | '`' | '<' | '>' | '\\' | '[' | ']' | '#' | '~' => escaped.extend(['\\', character]),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-fn row(entry: &EntrySummary) -> [String; 6] {
-    let seeds = match entry.failed_seeds.len() {
+/// How many seeds there are, and how many of them did not fail.
+pub(super) fn seeds(entry: &EntrySummary) -> String {
+    match entry.failed_seeds.len() {
         0 => entry.seeds.to_string(),
         failed => format!("{} of {}", entry.seeds.saturating_sub(failed), entry.seeds),
-    };
-    [
-        entry.label.clone(),
-        seeds,
-        estimate(&entry.final_return),
-        estimate(&entry.sampled_return),
-        entry.reached.as_ref().map_or_else(|| "-".to_owned(), share),
-        entry.steps_per_second.map_or_else(|| "-".to_owned(), thousands),
-    ]
+    }
+}
+
+/// The median step from which on the seeds that succeed do.
+pub(super) fn median_steps(entry: &EntrySummary) -> String {
+    let median = entry.steps_to_success.as_ref().and_then(|steps| steps.median);
+    median.map_or_else(|| NONE.to_owned(), thousands)
+}
+
+/// Environment steps per second.
+pub(super) fn speed(entry: &EntrySummary) -> String {
+    entry.steps_per_second.map_or_else(|| NONE.to_owned(), thousands)
 }
 
 /// The lines that define the columns, and what a reader of the numbers must know.
-fn lines(summary: &Summary) -> Vec<String> {
+pub(super) fn lines(summary: &Summary) -> Vec<String> {
     let entries = &summary.entries;
     let returns = distinct(entries.iter().map(|entry| entry.return_label.as_str())).join(", ");
     let mut lines = vec![format!(
@@ -121,17 +144,25 @@ fn lines(summary: &Summary) -> Vec<String> {
         let of = if best_known.len() == 1 {
             String::new()
         } else {
-            let labels = entries.iter().filter(|entry| entry.best_known.as_ref() == Some(best));
-            format!(" for {}", labels.map(|entry| entry.label.as_str()).collect::<Vec<_>>().join(", "))
+            let games = summary
+                .games
+                .iter()
+                .filter(|game| summary.entries_of(game).any(|entry| entry.best_known.as_ref() == Some(best)));
+            format!(" in {}", games.map(|game| game.name.as_str()).collect::<Vec<_>>().join(", "))
         };
-        let BestKnown { value, tolerance, source } = best;
+        lines.push(format!("success{of}: {}", criterion(best)));
+    }
+    if !best_known.is_empty() {
+        lines.push(
+            "from step: median, over the seeds that succeed, of the environment step from which on every evaluation is \
+             a success."
+                .to_owned(),
+        );
+    }
+    if let Some(what) = nash_conv_header(&entries.iter().collect::<Vec<_>>()) {
         lines.push(format!(
-            "reached{of}: share of all seeds with a final return of at least {} [95% Wilson interval]; \
-             best known {} ({source}), tolerance {}.",
-            // Through f32's digits, so that 0.6 - 0.1 is 0.5 and not 0.49999999999999994.
-            (value - tolerance) as f32,
-            value,
-            tolerance
+            "{what}: what the players could gain at the last evaluation, each by itself, summed over the players; \
+             interquartile mean over the seeds that did not fail."
         ));
     }
     for entry in entries {
@@ -163,118 +194,93 @@ fn lines(summary: &Summary) -> Vec<String> {
     lines
 }
 
-/// `9.87 [9.50, 9.99]`: all three with the decimals that show two digits of a third of the interval's width, and at most four digits
-/// of the largest; without an interval, or with an empty one, those four.
-fn estimate(estimate: &Estimate) -> String {
-    let Some(mean) = estimate.iqm else { return "-".to_owned() };
-    let Interval { low, high } = estimate.interval.unwrap_or(Interval { low: mean, high: mean });
-    let size = mean.abs().max(low.abs()).max(high.abs());
-    let power = |value: f64| if value > 0.0 { value.log10().floor() } else { 0.0 };
-    let most = 3.0 - power(size).max(0.0);
-    let decimals = if high > low { most.min(1.0 - power((high - low) / 3.0)) } else { most }.max(0.0) as usize;
-    let text = |value: f64| {
-        if size != 0.0 && !(1e-3..1e5).contains(&size) {
-            return format!("{value:.2e}");
-        }
-        let text = format!("{value:.decimals$}");
-        // What rounds to zero has no sign.
-        let zero = text.bytes().all(|byte| b"-0.".contains(&byte));
-        if zero { text.replace('-', "") } else { text }
+/// What counts as a success, and what it is a share of.
+fn criterion(best: &BestKnown) -> String {
+    let BestKnown { value, tolerance, source, place } = best;
+    let what = match place {
+        Some(place) => format!("whose last evaluation has every player's mean action {place}"),
+        // Through f32's digits, so that 0.6 - 0.1 is 0.5 and not 0.49999999999999994.
+        None => format!("with a final return of at least {}", (value - tolerance) as f32),
     };
-    match estimate.interval {
-        Some(_) => format!("{} [{}, {}]", text(mean), text(low), text(high)),
-        None => text(mean),
-    }
-}
-
-/// `18/20 90% [70, 97]`.
-fn share(share: &Share) -> String {
-    let Share { count, of, share, interval } = share;
-    format!("{count}/{of} {:.0}% [{:.0}, {:.0}]", 100.0 * share, 100.0 * interval.low, 100.0 * interval.high)
-}
-
-/// A whole number with a comma before each group of three digits.
-fn thousands(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits.as_str()), |digits| ("-", digits));
-    let groups = digits.as_bytes().rchunks(3).rev();
-    sign.to_owned() + &groups.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
+    format!("share of all seeds {what} [95% Wilson interval]; best known return {value} ({source}).")
 }
 
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{
-            example::{self, Metrics},
-            records::Records,
-        },
+        super::{estimate::Share, example, grid::MapAxis},
         *,
     };
-
-    fn summary(labels: &[&str]) -> Summary {
-        let seeds: Vec<u64> = (1..=20).collect();
-        let (mut manifest, mut metrics) = (example::manifest(&seeds, labels), Metrics::new());
-        manifest.entries[0].failed_seeds.push(example::failed(20));
-        for (at, label) in labels.iter().enumerate() {
-            for &seed in &seeds {
-                let end = if seed > 2 { 9.8 - 10.0 * at as f64 } else { -123.456 };
-                metrics.add(label, seed, 200, "mean_action_return", end);
-                metrics.add(label, seed, 200, "sampled_return", end / 2.0);
-            }
-        }
-        let dir = tempfile::tempdir().unwrap();
-        metrics.write(dir.path());
-        Summary::new(&manifest, &Records::read(dir.path(), &manifest).unwrap())
-    }
+    use crate::run::Cell;
 
     #[test]
-    fn the_terminal_table_is_aligned_and_at_most_100_wide() {
+    fn the_terminal_table_is_aligned_and_at_most_110_wide() {
         // Each of the two characters of 算法 takes two columns.
         let long = "maddpg with a critic of four hundred and three hundred units, wide";
-        let text = terminal(&summary(&["gpi", "算法", long]));
+        let text = terminal(&example::summary(&["gpi", "算法", long]));
         let width = |line: &str| line.chars().map(|c| if c > '\u{2fff}' { 2 } else { 1 }).sum::<usize>();
         let rule = text.lines().next().unwrap();
-        assert!(width(rule) <= 100, "{text}");
+        assert!(width(rule) <= 110, "{text}");
         for line in text.lines() {
-            assert!(width(line) <= 100, "{text}");
+            assert!(width(line) <= 110, "{text}");
         }
         let ends = |start: &str| {
             let line = text.lines().find(|line| line.trim_start().starts_with(start)).unwrap();
             width(&line[..line.find("12,346").unwrap()])
         };
         assert_eq!(ends("gpi"), ends("算法"), "{text}");
-        for expected in
-            ["19 of 20", "9.8 [6.3, 9.8]", "17/20 85% [64, 95]", "at least 9.5", "maximum of the reward", "seed 20"]
-        {
+        for expected in [
+            "19 of 20",
+            "9.8 [6.3, 9.8]",
+            "17/20 85% [64, 95]",
+            "5,000",
+            "at least 9.5",
+            "maximum of the reward",
+            "seed 20",
+        ] {
             assert!(text.contains(expected), "no {expected} in\n{text}");
         }
     }
 
     #[test]
-    fn markdown_has_a_cell_per_column_whatever_the_label() {
-        let text = markdown(&summary(&["a|b *c* <d>", "plain"]));
-        let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
-        assert_eq!(rows.len(), 4);
-        for row in rows {
-            assert_eq!(row.replace("\\|", "").matches('|').count(), HEADER.len() + 1, "{row}");
+    fn the_cells_of_a_grid_are_on_its_map_only() {
+        let mut summary = example::summary(&["gpi", "cell"]);
+        let axis = |parameter: &str, values: &[&str]| MapAxis {
+            parameter: parameter.to_owned(),
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+        };
+        summary.entries[1].cell = Some(Cell { grid: "g".to_owned(), at: Vec::new() });
+        summary.maps.push(Map {
+            title: "g".to_owned(),
+            rows: Some(axis("batch", &["64", "512"])),
+            columns: axis("rate", &["0.01", "0.1"]),
+            cells: vec![vec![Share::new(9, 10), None], vec![Share::new(0, 10), Share::new(10, 10)]],
+        });
+        let text = terminal(&summary);
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for expected in [
+            "g: batch by rate      0.01         0.1",
+            "64                9/10 90%           -",
+            "512                0/10 0%  10/10 100%",
+        ] {
+            assert!(lines.contains(&expected), "no {expected} in\n{text}");
         }
-        assert!(text.contains("a\\|b \\*c\\* \\<d\\>"));
+        assert!(!text.contains("cell "), "{text}");
     }
 
     #[test]
-    fn numbers_have_the_digits_that_matter() {
-        let shown = |mean: f64, low: f64, high: f64| {
-            estimate(&Estimate { iqm: Some(mean), interval: Some(Interval { low, high }), n: 2, not_finite: 0 })
-        };
-        assert_eq!(shown(9.8734, 9.5, 9.99), "9.87 [9.50, 9.99]");
-        assert_eq!(shown(-1234.5, -2000.0, 3.0), "-1234 [-2000, 3]");
-        assert_eq!(shown(10.0, 10.0, 10.0), "10.00 [10.00, 10.00]");
-        assert_eq!(shown(-0.001, -0.3, 0.2), "0.00 [-0.30, 0.20]");
-        assert_eq!(shown(123.456, 123.455, 123.457), "123.5 [123.5, 123.5]");
-        assert_eq!(shown(-3.2e9, -4e9, 1.0), "-3.20e9 [-4.00e9, 1.00e0]");
-        assert_eq!(shown(2e-7, 1e-7, 3e-7), "2.00e-7 [1.00e-7, 3.00e-7]");
-        assert_eq!(estimate(&Estimate { iqm: Some(0.5), interval: None, n: 1, not_finite: 0 }), "0.500");
-        assert_eq!(estimate(&Estimate { iqm: None, interval: None, n: 0, not_finite: 3 }), "-");
-        assert_eq!([thousands(0.4), thousands(999.6), thousands(-1234567.0)], ["0", "1,000", "-1,234,567"]);
+    fn each_game_has_a_table_and_its_own_criterion() {
+        let mut summary = example::summary(&["a", "b"]);
+        summary.games.push(summary.games[0].clone());
+        for (game, name) in summary.games.iter_mut().zip(["one", "two"]) {
+            game.name = name.to_owned();
+        }
+        summary.games[1].game = "other".to_owned();
+        summary.entries[1].game = "other".to_owned();
+        summary.entries[1].best_known = Some(example::at_five());
+        let text = terminal(&summary);
+        assert!(text.contains("success in one: share of all seeds with a final return of at least 9.5"), "{text}");
+        assert!(text.contains("success in two: ") && text.contains("within 0.5 of (5, 5)"), "{text}");
+        assert_eq!(text.matches("from step ").count(), 2, "{text}");
     }
 }

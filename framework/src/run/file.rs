@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::grid::Cell;
 use super::mistake::{Mistake, NamedText, Source, suggest};
 use super::ron_options;
 use super::text::{self, Call, FieldText, Unbalanced};
@@ -15,7 +16,7 @@ use crate::nash::BestResponse;
 
 const RUN_FIELDS: &[&str] =
     &["name", "seed", "seeds", "episodes", "steps", "instances", "lane_width", "evaluate", "game", "entries"];
-const ENTRY_FIELDS: &[&str] = &["label", "all", "players", "game"];
+const ENTRY_FIELDS: &[&str] = &["label", "all", "players", "game", "cell"];
 
 /// A run file whose own fields have been read. The fields that could not be read have values that mean nothing, and
 /// their mistakes stand in [`RunFile::mistakes`]: the rest can still be searched for more.
@@ -60,6 +61,10 @@ pub struct EntryText {
     pub players: PlayersText,
     /// Its own game.
     pub game: Option<Range<usize>>,
+    /// Parameters that stand elsewhere, in a grid, and are laid over those of its algorithm.
+    pub over: Vec<FieldText>,
+    /// Where in a grid it lies.
+    pub cell: Option<Cell>,
 }
 
 /// Who plays in an entry.
@@ -148,14 +153,14 @@ fn check_seeds(seeds: &[u64]) -> Result<(), String> {
     }
 }
 
-struct Reader<'a> {
-    text: &'a str,
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a str,
     source: &'a Source,
-    mistakes: Vec<Mistake>,
+    pub(super) mistakes: Vec<Mistake>,
 }
 
 impl Reader<'_> {
-    fn wrong(&mut self, range: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn wrong(&mut self, range: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.mistakes.push(Mistake::new(message).help(help).at(self.source, range));
     }
 
@@ -197,7 +202,8 @@ impl Reader<'_> {
         }
         if let Some(error) = syntax {
             if self.mistakes.is_empty() {
-                self.mistakes.push(explain(self.source, 0, "the run file cannot be read", &error));
+                let at = stumbled(self.text, 0, &error);
+                self.mistakes.push(explain(self.source, at, "the run file cannot be read", &error));
             }
             return None;
         }
@@ -271,7 +277,7 @@ impl Reader<'_> {
     }
 
     /// Unknown names, names given twice and parts that are no fields.
-    fn check_fields(&mut self, call: &Call, what: &str, known: &[&str]) {
+    pub(super) fn check_fields(&mut self, call: &Call, what: &str, known: &[&str]) {
         for (index, field) in call.fields.iter().enumerate() {
             let name = &self.text[field.key.clone()];
             if !known.contains(&name) {
@@ -305,12 +311,12 @@ impl Reader<'_> {
         }
     }
 
-    fn value<T: DeserializeOwned>(&mut self, name: &str, field: &FieldText) -> Option<T> {
+    pub(super) fn value<T: DeserializeOwned>(&mut self, name: &str, field: &FieldText) -> Option<T> {
         let result = ron_options().from_str(&self.text[field.value.clone()]);
         result
             .map_err(|error| {
-                let mistake = explain(self.source, field.value.start, &format!("the field `{name}`"), &error);
-                self.mistakes.push(mistake);
+                let at = stumbled(self.text, field.value.start, &error);
+                self.mistakes.push(explain(self.source, at, &format!("the field `{name}`"), &error));
             })
             .ok()
     }
@@ -345,17 +351,29 @@ impl Reader<'_> {
         match text::items(self.text, field.value.clone()) {
             None => self.wrong(field.value, "`entries` is not a list", help),
             Some(items) if items.is_empty() => self.wrong(field.value, "there is no entry", help),
-            Some(items) => return items.into_iter().map(|item| self.entry(item)).collect(),
+            Some(items) => {
+                let entries: Option<Vec<_>> = items.into_iter().map(|item| self.item(item)).collect();
+                return entries.map(|entries| entries.concat());
+            }
         }
         None
     }
 
-    fn entry(&mut self, range: Range<usize>) -> Option<EntryText> {
+    /// The entries that one item of the list stands for.
+    fn item(&mut self, range: Range<usize>) -> Option<Vec<EntryText>> {
         let call = Call::parse(self.text, range.clone());
-        let Some(call) = call.filter(|call| &self.text[call.name.clone()] == "Entry") else {
-            return Some(EntryText { range: range.clone(), label: None, players: PlayersText::All(range), game: None });
-        };
-        self.check_fields(&call, "an entry", ENTRY_FIELDS);
+        match call.as_ref().map(|call| (call, &self.text[call.name.clone()])) {
+            Some((call, "Entry")) => self.entry(call, range).map(|entry| vec![entry]),
+            Some((call, "Grid")) => self.grid(call, &range),
+            _ => {
+                let players = PlayersText::All(range.clone());
+                Some(vec![EntryText { range, label: None, players, game: None, over: Vec::new(), cell: None }])
+            }
+        }
+    }
+
+    fn entry(&mut self, call: &Call, range: Range<usize>) -> Option<EntryText> {
+        self.check_fields(call, "an entry", ENTRY_FIELDS);
         let label = match call.field(self.text, "label").cloned() {
             Some(field) => Some((self.value("label", &field)?, field.value)),
             None => None,
@@ -371,28 +389,30 @@ impl Reader<'_> {
             },
             _ => {
                 let help = "give `all: algorithm(...)` for every player, or `players: [...]` with one per player";
-                self.wrong(call.name, "an entry has either `all` or `players`", help);
+                self.wrong(call.name.clone(), "an entry has either `all` or `players`", help);
                 return None;
             }
         };
         let game = call.field(self.text, "game").map(|field| field.value.clone());
-        Some(EntryText { range, label, players, game })
+        let cell = match call.field(self.text, "cell").cloned() {
+            Some(field) => Some(self.value("cell", &field)?),
+            None => None,
+        };
+        Some(EntryText { range, label, players, game, over: Vec::new(), cell })
     }
 }
 
-/// Where the RON reader stumbled, in a part of the source that begins at `base`. Its own places may lie before the white
+/// Where the RON reader stumbled, in the part of a text that begins at `base`. Its own places may lie before the white
 /// space or inside the word that it means.
-pub(super) fn stumbled(source: &Source, base: usize, error: &ron::error::SpannedError) -> usize {
-    let whole = &source.text;
+pub(super) fn stumbled(whole: &str, base: usize, error: &ron::error::SpannedError) -> usize {
     let at = base + text::offset(&whole[base..], error.span.start.line, error.span.start.col);
     text::trim(whole, at.min(whole.len())..whole.len()).start
 }
 
-/// A mistake that the RON reader found in a part of the source that begins at `base`.
-pub(super) fn explain(source: &Source, base: usize, what: &str, error: &ron::error::SpannedError) -> Mistake {
+/// A mistake that the RON reader found at `at` ([`stumbled`]).
+pub(super) fn explain(source: &Source, at: usize, what: &str, error: &ron::error::SpannedError) -> Mistake {
     use ron::Error::*;
     let whole = &source.text;
-    let at = stumbled(source, base, error);
     let word_ends = |c: char| c.is_whitespace() || ",()[]{}:".contains(c);
     let word_end = whole[at..].find(word_ends).map_or(whole.len(), |length| at + length);
     let first_end = at + whole[at..].chars().next().map_or(0, char::len_utf8);

@@ -1,12 +1,14 @@
 //! Run files: read as written, resolved against the plugins, every mistake shown at its place.
 
 mod file;
+mod grid;
 mod mistake;
 mod resolve;
 mod set;
 pub mod text;
 
 pub use file::{RunFile, parse_seeds};
+pub use grid::Cell;
 pub use mistake::{Mistake, Source, suggest};
 pub use resolve::{Entry, Run};
 

@@ -6,8 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::file::{EntryText, PlayersText, RunFile, explain, stumbled};
+use super::grid::Cell;
 use super::mistake::{Mistake, suggest};
-use super::text::Call;
+use super::text::{Call, FieldText};
 use crate::app::App;
 use crate::game::GameSpec;
 use crate::loader::{Missing, Plugins};
@@ -55,6 +56,8 @@ pub struct Entry {
     pub spec: GameSpec,
     /// Who plays each player.
     pub players: Vec<Cast>,
+    /// Where in a grid it lies, if it does.
+    pub cell: Option<Cell>,
 }
 
 /// The algorithm that plays a player, and what it needs.
@@ -69,14 +72,14 @@ pub struct Cast {
 }
 
 impl Cast {
-    /// The algorithm with all its parameters, and those of its opponent model, as RON.
-    pub fn text(&self) -> String {
+    /// All parameters of the algorithm, and those of its opponent model, as RON in brackets.
+    pub fn parameters(&self) -> String {
         let mut params = self.algorithm.params().to_owned();
         let field = Call::parse(&params, 0..params.len()).and_then(|call| call.field(&params, MODEL).cloned());
         if let (Some((name, model)), Some(field)) = (&self.opponent_model, field) {
             params.replace_range(field.value, &format!("{name}{}", model.params()));
         }
-        format!("{}{params}", self.name)
+        params
     }
 }
 
@@ -105,7 +108,10 @@ impl Run {
         let mut resolver = Resolver { file, app, plugins, mistakes: file.mistakes.clone() };
         let entries = resolver.entries();
         if !resolver.mistakes.is_empty() {
-            resolver.mistakes.sort_by_key(|mistake| mistake.place.as_ref().map_or(0, |(_, range)| range.start));
+            let place = |mistake: &Mistake| mistake.place.as_ref().map_or(0..0, |(_, range)| range.clone());
+            resolver.mistakes.sort_by_key(|mistake| place(mistake).start);
+            // What the cells of a grid have in common is wrong in each of them.
+            resolver.mistakes.dedup_by(|a, b| place(a) == place(b) && a.message == b.message);
             return Err(resolver.mistakes);
         }
         Ok(Self {
@@ -133,9 +139,13 @@ impl Run {
         for entry in &self.entries {
             let _ = write!(text, "        Entry(\n            label: {:?},\n            players: [\n", entry.label);
             for cast in &entry.players {
-                let _ = writeln!(text, "                {},", cast.text());
+                let _ = writeln!(text, "                {}{},", cast.name, cast.parameters());
             }
-            let _ = write!(text, "            ],\n            game: {},\n        ),\n", entry.game_text());
+            let _ = writeln!(text, "            ],\n            game: {},", entry.game_text());
+            if let Some(Cell { grid, at }) = &entry.cell {
+                let _ = writeln!(text, "            cell: (grid: {grid:?}, at: {at:?}),");
+            }
+            text += "        ),\n";
         }
         text + "    ],\n)\n"
     }
@@ -170,7 +180,8 @@ impl Resolver<'_> {
             };
             let players = self.players(written, game.as_ref().map(|(_, _, spec)| spec));
             let (Some((game_name, game, spec)), Some(players)) = (game, players) else { continue };
-            let mut entry = Entry { label: String::new(), game_name, game, spec, players };
+            let cell = written.cell.clone();
+            let mut entry = Entry { label: String::new(), game_name, game, spec, players, cell };
             let (label, place) = match &written.label {
                 Some((label, place)) => (label.clone(), place.clone()),
                 None => (entry.algorithms(), written.range.clone()),
@@ -225,7 +236,7 @@ impl Resolver<'_> {
         };
         let mut resolved: Vec<(Cast, Call, Option<Call>)> = Vec::new();
         for range in ranges {
-            resolved.push(self.algorithm(range)?);
+            resolved.push(self.algorithm(range, &entry.over)?);
         }
         let spec = spec?;
         let count = spec.players.len();
@@ -250,9 +261,10 @@ impl Resolver<'_> {
         Some(out)
     }
 
-    /// An algorithm with its opponent model, and where both stand; the model only where the file names it.
-    fn algorithm(&mut self, range: Range<usize>) -> Option<(Cast, Call, Option<Call>)> {
-        let call = self.call(range, "an algorithm")?;
+    /// The algorithm that stands at `range`, with the parameters `over` laid over its own, and its opponent model, and where
+    /// both stand; the model only where the file names it.
+    fn algorithm(&mut self, range: Range<usize>, over: &[FieldText]) -> Option<(Cast, Call, Option<Call>)> {
+        let call = self.call(range, "an algorithm")?.over(&self.file.source.text, over);
         let name = self.file.text(&call.name).to_owned();
         let kind = self.plugins.algorithm(self.app, &name);
         let kind = self.found(kind, &call, "algorithm", &name)?;
@@ -358,24 +370,33 @@ impl Resolver<'_> {
         if self.mistakes.len() > before {
             return None;
         }
-        let (text, base) = match &call.brackets {
-            Some(brackets) => (file.text(brackets), brackets.start),
-            None => ("()", call.name.end),
-        };
-        match parse(text) {
+        // Written anew, because the fields of a grid's cell stand in several places.
+        let mut text = "(".to_owned();
+        let mut starts = Vec::new();
+        for field in &call.fields {
+            let _ = write!(text, "{}: ", file.text(&field.key));
+            starts.push(text.len());
+            let _ = write!(text, "{}, ", file.text(&field.value));
+        }
+        text += ")";
+        match parse(&text) {
             Ok(configured) => Some(configured),
             Err(ParamsError::Invalid(invalid)) => {
                 self.invalid(call, owner, &invalid);
                 None
             }
             Err(ParamsError::Unreadable(error)) => {
-                let at = stumbled(&file.source, base, &error);
-                let field = call.fields.iter().find(|field| field.value.contains(&at) || field.value.end == at);
-                let what = match field {
-                    Some(field) => format!("{owner}: parameter `{}`", file.text(&field.key)),
-                    None => owner.to_owned(),
+                let at = stumbled(&text, 0, &error);
+                let field =
+                    starts.iter().rposition(|start| *start <= at).map(|last| (&call.fields[last], starts[last]));
+                let (at, what) = match field {
+                    Some((field, start)) => {
+                        let at = (field.value.start + at - start).min(field.value.end);
+                        (at, format!("{owner}: parameter `{}`", file.text(&field.key)))
+                    }
+                    None => (call.name.start, owner.to_owned()),
                 };
-                self.mistakes.push(explain(&file.source, base, &what, &error));
+                self.mistakes.push(explain(&file.source, at, &what, &error));
                 None
             }
         }

@@ -38,7 +38,9 @@ fn apply_one(mut source: String, change: &str) -> Result<String, Mistake> {
             })?;
             continue;
         }
-        let call = Call::parse(&source, place.clone()).ok_or_else(|| {
+        let map = Call::parse_map(&source, place.clone());
+        let name = if map.is_some() { format!("\"{step}\"") } else { (*step).to_owned() };
+        let call = Call::parse(&source, place.clone()).or(map).ok_or_else(|| {
             wrong(format!("`{}` has no fields, so no `{step}`", &source[place.clone()])).help("shorten the path")
         })?;
         match call.field(&source, step) {
@@ -46,9 +48,9 @@ fn apply_one(mut source: String, change: &str) -> Result<String, Mistake> {
             None if last => {
                 // Behind the last field, whatever comments or commas follow it.
                 let (at, added) = match (&call.brackets, call.fields.last()) {
-                    (None, _) => (call.name.end, format!("({step}: {value})")),
-                    (Some(brackets), None) => (brackets.start + 1, format!("{step}: {value}")),
-                    (Some(_), Some(field)) => (field.value.end, format!(", {step}: {value}")),
+                    (None, _) => (call.name.end, format!("({name}: {value})")),
+                    (Some(brackets), None) => (brackets.start + 1, format!("{name}: {value}")),
+                    (Some(_), Some(field)) => (field.value.end, format!(", {name}: {value}")),
                 };
                 source.insert_str(at, &added);
                 return Ok(source);
@@ -89,6 +91,9 @@ mod tests {
         assert_eq!(set("entries.1.lr=2"), RUN.replace("ddpg, E", "ddpg(lr: 2), E"));
         assert_eq!(set("entries.2.all.lr=2"), RUN.replace("lr: 1", "lr: 2"));
         assert_eq!(set("entries.1=gpi()"), RUN.replace("ddpg, E", "gpi(), E"));
+        let grid = |over: &str| apply("Run(entries: [Grid(over: {\"a\": [1]})])", &[over.to_owned()]).unwrap();
+        assert_eq!(grid("entries.0.over.a=[2, 3]"), "Run(entries: [Grid(over: {\"a\": [2, 3]})])");
+        assert_eq!(grid("entries.0.over.b=[4]"), "Run(entries: [Grid(over: {\"a\": [1], \"b\": [4]})])");
         assert_eq!(set("seed=3"), RUN.replace("lr: 1))]", "lr: 1))], seed: 3"));
     }
 

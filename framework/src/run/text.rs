@@ -1,5 +1,5 @@
-//! Where things stand in RON text: a scanner that finds the fields of `Name(a: 1, b: [..])` and the items of a list
-//! without giving them a meaning. It serves errors that point at a place, and `--set`.
+//! Where things stand in RON text: a scanner that finds the fields of `Name(a: 1, b: [..])`, the pairs of a map and the
+//! items of a list without giving them a meaning. It serves errors that point at a place, `--set`, and reports.
 
 use std::ops::Range;
 
@@ -38,18 +38,55 @@ impl Call {
         if !text[rest.clone()].starts_with('(') || close(text, rest.start) != Some(rest.end) {
             return None;
         }
-        let mut call = Self { name, brackets: Some(rest.clone()), fields: Vec::new(), odd: Vec::new() };
-        for part in split(text, rest.start + 1..rest.end - 1) {
-            let key_end = ident_end(text, part.start, part.end);
-            let after = trim(text, key_end..part.end);
-            if key_end > part.start && text[after.clone()].starts_with(':') {
+        Some(Self::with_fields(text, name, rest, |part| part.start..ident_end(text, part.start, part.end)))
+    }
+
+    /// Reads a map `{"field": value, ...}` as a call without a name; `None` when `text[range]` is something else.
+    pub fn parse_map(text: &str, range: Range<usize>) -> Option<Self> {
+        let range = trim(text, range);
+        let is_map = text[range.clone()].starts_with('{') && close(text, range.start) == Some(range.end);
+        let key = |part: &Range<usize>| {
+            let quoted = text[part.start..].starts_with('"').then(|| skip(text, part.start));
+            part.start..quoted.unwrap_or(part.start)
+        };
+        let mut map = is_map.then(|| Self::with_fields(text, range.start..range.start, range.clone(), key))?;
+        for field in &mut map.fields {
+            field.key = field.key.start + 1..field.key.end - 1;
+        }
+        Some(map)
+    }
+
+    /// With the parts between the brackets; `key` says where in a part its name is.
+    fn with_fields(
+        text: &str,
+        name: Range<usize>,
+        brackets: Range<usize>,
+        key: impl Fn(&Range<usize>) -> Range<usize>,
+    ) -> Self {
+        let parts = split(text, brackets.start + 1..brackets.end - 1);
+        let mut call = Self { name, brackets: Some(brackets), fields: Vec::new(), odd: Vec::new() };
+        for part in parts {
+            let key = key(&part);
+            let after = trim(text, key.end..part.end);
+            if !key.is_empty() && text[after.clone()].starts_with(':') {
                 let value = trim(text, after.start + 1..after.end);
-                call.fields.push(FieldText { key: part.start..key_end, value });
+                call.fields.push(FieldText { key, value });
             } else {
                 call.odd.push(part);
             }
         }
-        Some(call)
+        call
+    }
+
+    /// The call with these fields in place of its own of the same names, or behind them.
+    pub fn over(mut self, text: &str, fields: &[FieldText]) -> Self {
+        for field in fields {
+            match self.fields.iter_mut().find(|own| text[own.key.clone()] == text[field.key.clone()]) {
+                Some(own) => *own = field.clone(),
+                None => self.fields.push(field.clone()),
+            }
+        }
+        self
     }
 
     /// The field of that name.
@@ -291,6 +328,28 @@ mod tests {
         }
         let call = Call::parse("f(1, a: 2)", 0..10).unwrap();
         assert_eq!(call.odd, std::slice::from_ref(&(2..3)));
+    }
+
+    #[test]
+    fn pairs_of_maps() {
+        let text = "{\"a, b\": [1, 2], /* x */ \"c\" : (d: 3),}";
+        let map = Call::parse_map(text, 0..text.len()).unwrap();
+        let pair = |field: &FieldText| (&text[field.key.clone()], &text[field.value.clone()]);
+        assert_eq!(map.fields.iter().map(pair).collect::<Vec<_>>(), [("a, b", "[1, 2]"), ("c", "(d: 3)")]);
+        assert!(map.odd.is_empty());
+        assert_eq!(Call::parse_map("{a: 1}", 0..6).unwrap().odd, std::slice::from_ref(&(1..5)));
+        for text in ["(a: 1)", "[1]", "{} {}", ""] {
+            assert_eq!(Call::parse_map(text, 0..text.len()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn fields_are_laid_over_others() {
+        let text = "f(a: 1, b: 2) {\"b\": 3, \"c\": 4}";
+        let over = Call::parse_map(text, 14..text.len()).unwrap();
+        let call = Call::parse(text, 0..13).unwrap().over(text, &over.fields);
+        let pair = |field: &FieldText| (&text[field.key.clone()], &text[field.value.clone()]);
+        assert_eq!(call.fields.iter().map(pair).collect::<Vec<_>>(), [("a", "1"), ("b", "3"), ("c", "4")]);
     }
 
     #[test]

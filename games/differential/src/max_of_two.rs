@@ -60,7 +60,12 @@ impl Game for MaxOfTwo {
     }
 
     fn spec(&self) -> GameSpec {
-        let best = BestKnown { value: 10.0, tolerance: 0.5, source: "the top of the narrow hill, (5, 5)".to_owned() };
+        let best = BestKnown {
+            value: 10.0,
+            tolerance: 0.5,
+            source: "the top of the narrow hill, (5, 5)".to_owned(),
+            place: Some(Place { action: vec![vec![5.0], vec![5.0]], within: 0.5 }),
+        };
         GameSpec {
             common_reward: true,
             best_known: Some(best),

@@ -79,6 +79,6 @@ sister! {
     common_reward: |_: &Self| true,
     best_known: |game: &Self| {
         let value = f64::from(game.bound) * f64::from(game.bound);
-        Some(BestKnown { value, tolerance: 0.05 * value, source: "both at the same end of the box".to_owned() })
+        Some(BestKnown { value, tolerance: 0.05 * value, source: "both at the same end of the box".to_owned(), place: None })
     }
 }

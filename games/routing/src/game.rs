@@ -121,6 +121,7 @@ impl Game for Routing {
                 value,
                 tolerance: 0.01 * value.abs(),
                 source: "the Nash equilibrium, within 1% of its cost".to_owned(),
+                place: None,
             }
         });
         GameSpec { best_known, ..GameSpec::sequential(players) }
