@@ -29,7 +29,7 @@ pub fn variational(
     opponent: usize,
     temperature: f64,
 ) -> Result<(), TheoryError> {
-    if !(temperature > 0.0) {
+    if temperature.is_nan() || temperature <= 0.0 {
         return Err(TheoryError::Invalid(format!("the temperature is {temperature}; expected a number above 0")));
     }
     for _ in 0..ROUNDS {

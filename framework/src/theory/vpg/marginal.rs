@@ -188,7 +188,11 @@ mod tests {
         let small = Vpg::new(0.1, 1.0).run(&game, asymmetric_start(&game), 10_000).unwrap();
         assert_eq!(small.end, End::Converged);
         assert!(Vpg::new(0.1, 1.0).residual(&game, &small.profile).unwrap() < 1e-12);
-        let large = Vpg::new(1.0, 1.0).run(&game, asymmetric_start(&game), 10_000).unwrap();
+        // From opposite corners each answers what the other is about to leave.
+        let mut apart = asymmetric_start(&game);
+        apart.values.copy_from_slice(&[0.8, 0.2, 0.2, 0.8]);
+        let even = TabularGame::new(&Tables::common(&[[8.0, 0.0], [0.0, 8.0]])).unwrap();
+        let large = Vpg::new(1.0, 1.0).run(&even, apart, 10_000).unwrap();
         assert_eq!(large.end, End::Cycling { period: 2 });
         // One after the other, the same steps climb the common payoff.
         let sequential = Vpg { order: Order::Sequential, ..Vpg::new(1.0, 1.0) };
