@@ -312,7 +312,11 @@ impl Algorithm for Vpg {
     }
 
     fn act(&mut self, turn: &Turn, action: &mut [f32]) {
-        self.choose(turn.observation, action, |policy, rng| {
+        self.sample_policy(turn.observation, turn.predictions, action);
+    }
+
+    fn sample_policy(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
+        self.choose(observation, action, |policy, rng| {
             let mut left = f64::from(rng.unit());
             let chosen = policy.iter().position(|p| {
                 left -= p;
@@ -323,7 +327,7 @@ impl Algorithm for Vpg {
     }
 
     /// The likeliest action; the exact figures are of the policies themselves.
-    fn mean_action(&mut self, observation: &[f32], action: &mut [f32]) {
+    fn mean_action(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         self.choose(observation, action, |policy, _| {
             (1..policy.len()).fold(0, |best, a| if policy[a] > policy[best] { a } else { best })
         });
@@ -345,7 +349,7 @@ impl Algorithm for Vpg {
             return Ok(());
         }
         for number in 0..self.seeds.len() {
-            let fault = |what: String| Fault { seed: Some(number), what };
+            let fault = |what: String| Fault { seeds: vec![number], what };
             let own = self.own_profile(number);
             let belief = Belief::new(&self.params, &self.game, self.player, own, number, lesson).map_err(fault)?;
             self.update(number, &belief, lesson).map_err(|error| fault(error.to_string()))?;

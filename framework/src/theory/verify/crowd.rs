@@ -37,8 +37,7 @@ pub fn pure_cycles(game: &Congestion) -> PureCycles {
     let mut differences = [vec![0.0; policies * policies], vec![0.0; policies * policies]];
     for (k, safe) in stages[0].iter().enumerate() {
         for (l, distancing) in stages[1].iter().enumerate() {
-            for at in 0..policies * policies {
-                let (mine, other) = (at / policies, at % policies);
+            for (mine, other) in (0..policies).flat_map(|mine| (0..policies).map(move |other| (mine, other))) {
                 let cells = [
                     (mine / facilities) * facilities + other / facilities,
                     (mine % facilities) * facilities + other % facilities,
@@ -47,7 +46,7 @@ pub fn pure_cycles(game: &Congestion) -> PureCycles {
                 let own = discounted(game.discount, [safe.mine[cells[0]], distancing.mine[cells[1]]], next);
                 let others = discounted(game.discount, [safe.others[cells[0]], distancing.others[cells[1]]], next);
                 for state in 0..2 {
-                    differences[state][at] = own[state] - others[state];
+                    differences[state][mine * policies + other] = own[state] - others[state];
                     low = low.min(own[state]);
                     high = high.max(own[state]);
                 }

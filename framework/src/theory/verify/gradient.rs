@@ -77,9 +77,9 @@ fn prop_5_1() -> Result<Vec<Check>, TheoryError> {
         let mut next = profile.clone();
         Vpg::new(alpha, 1.0).update(&game, &profile, 0, &mut next)?;
         let mut moved = theta.clone();
-        for state in 0..game.states() {
+        for (state, visited) in d.iter().enumerate() {
             let range = game.layout().range(0, state);
-            let step = natural(profile.of(0, state), d[state], &slope.as_slice()[range.clone()]);
+            let step = natural(profile.of(0, state), *visited, &slope.as_slice()[range.clone()]);
             range.zip(step.iter()).for_each(|(at, step)| moved[at] += eta * step);
         }
         let mut stepped = Profile::softmax(game.layout(), &moved);
@@ -217,9 +217,9 @@ fn global_step(
     let d = visits(game, profile)?;
     let mut moved = theta;
     for player in 0..game.players() {
-        for state in 0..game.states() {
+        for (state, visited) in d.iter().enumerate() {
             let range = game.layout().range(player, state);
-            let weight = if weighted { d[state] } else { 1.0 };
+            let weight = if weighted { *visited } else { 1.0 };
             if weight <= 0.0 {
                 continue;
             }
