@@ -1,6 +1,5 @@
 //! VPG in the world: where its readings and models end, what it refuses, that it resumes.
 
-
 use congestion::{CongestionGame, TwoLinkGame, TwoStateGame};
 use equiflow::loader::Plugins;
 use equiflow::prelude::*;
