@@ -106,7 +106,7 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
     }
 
     /// Figures about itself for the records, such as losses: calls `put` with a name, the number of the seed in the
-    /// lane and the value.
+    /// lane and the value. A [`CYCLE_PERIOD`](crate::record::CYCLE_PERIOD) above 0 is said at the end of the run.
     fn metrics(&self, _put: &mut dyn FnMut(&'static str, usize, f64)) {}
 }
 

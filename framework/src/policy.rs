@@ -32,8 +32,9 @@ impl Tables {
     }
 }
 
-/// At evaluations, what the profile of all players is worth, where all have published their policies: `nash_conv` and (where
-/// one is known) `potential` of the game, `gain` and `exact_value` of each player, from the start distribution.
+/// At evaluations, what the profile of all players is worth, where all have published their policies: `exact_nash_conv` and
+/// (where one is known) `exact_potential` of the game, `exact_gain` and `exact_value` of each player, from the start
+/// distribution. (Without `exact_`, the same names stand for the actions of an evaluation episode: see [`crate::nash`].)
 pub(crate) fn record_policies(
     mut records: ResMut<Records>,
     environments: Query<(&Environment, &Tables, &Lane, &Clock, &Players, &Health)>,
@@ -56,12 +57,12 @@ pub(crate) fn record_policies(
             };
             // What has no value, as with discount 1, is not recorded.
             let Ok((found, potential)) = judge(tables, &profile) else { continue };
-            put(None, "nash_conv", found.total());
+            put(None, "exact_nash_conv", found.total());
             if let Some(potential) = potential {
-                put(None, "potential", potential);
+                put(None, "exact_potential", potential);
             }
             for (agent, _) in &published {
-                put(Some(agent.player), "gain", found.gains[agent.player]);
+                put(Some(agent.player), "exact_gain", found.gains[agent.player]);
                 put(Some(agent.player), "exact_value", found.values.of_start[agent.player]);
             }
         }

@@ -242,7 +242,9 @@ fn verify_tells_verdicts_and_knows_its_statements() {
     done(&said);
     let findings: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((&findings[0]["statement"], &findings[0]["verdict"]), (&"thm-4.2".into(), &"fails".into()));
-    done(&home.run(&["verify", "THM-4.2", "--markdown", "out.md"]));
+    let said = home.run(&["verify", "THM-4.2", "--markdown", "out.md"]);
+    done(&said);
+    assert!(said.out.contains("**As printed: fails.**") && said.out.contains("least summed KL 0.117783"), "{said:?}");
     assert!(fs::read_to_string(home.path("out.md")).unwrap().contains("## thm-4.2: Existence of a flow equilibrium"));
     let said = home.run(&["verify", "thm-4.4", "monotne"]);
     assert_eq!(said.code, Some(2));

@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use equiflow::theory::verify::{Finding, Overall, STATEMENTS, Verdict, json, markdown};
+use equiflow::theory::verify::{Finding, Overall, STATEMENTS, Verdict, json, markdown, overview};
 
 fn findings() -> BTreeMap<&'static str, Finding> {
     STATEMENTS.iter().map(|statement| (statement.name, statement.verify().unwrap())).collect()
@@ -22,8 +23,10 @@ fn reading(finding: &Finding, start: &str) -> Verdict {
 }
 
 #[test]
-fn every_verdict_is_the_known_one() {
+fn every_verdict_is_the_known_one_within_two_minutes() {
+    let begun = Instant::now();
     let findings = findings();
+    assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
     let overall = |name: &str| match findings[name].overall() {
         Overall::Holds => "holds",
         Overall::HoldsAsRead(_) => "as read",
@@ -70,17 +73,21 @@ fn every_verdict_is_the_known_one() {
     assert!((figure(theorem, "gain") - 0.951).abs() < 5e-4);
     assert_eq!(figure(theorem, "vacuous from this many actions on"), 8.0);
     assert_eq!(reading(theorem, "marginal, every game"), Verdict::Holds);
-    assert_eq!(reading(&findings["alg-1"], "marginal"), Verdict::Holds);
+    assert!((figure(theorem, "epsilon") - 2.0f64.ln()).abs() < 1e-12);
+    let algorithm = &findings["alg-1"];
+    assert_eq!(reading(algorithm, "marginal: pi(a|s)"), Verdict::Holds);
+    assert_eq!(reading(algorithm, "marginal, any alpha"), Verdict::Fails);
+    assert_eq!(reading(algorithm, "conditional, one-shot potential games of two"), Verdict::Holds);
+    assert_eq!(reading(algorithm, "conditional, one-shot potential games of three"), Verdict::Fails);
     // Lemma 5.4's constant is far above every curvature that was found.
     let lemma = &findings["lemma-5.4"];
     assert!(figure(lemma, "least L / curvature") > 50.0 && figure(lemma, "largest L / curvature") > 17_000.0);
     // A prior that follows its model drifts to a pure policy.
     assert_eq!(reading(&findings["prop-4.7"], "the prior replaced"), Verdict::Fails);
     assert_eq!(reading(&findings["prop-4.7"], "uniform prior"), Verdict::Holds);
-    // Congestion of 8 players is far from a potential game: a cycle of 3861 is known, and there are larger ones.
-    assert!(
-        (findings["def-5.2"].checks.iter()).any(|check| check.value("largest sum").is_some_and(|sum| sum >= 3861.0))
-    );
+    // Congestion of 8 players is far from a potential game: a cycle of 3861 is known, and the largest of pure policies is this.
+    let sums = findings["def-5.2"].checks.iter().filter_map(|check| check.value("largest sum"));
+    assert!((sums.fold(0.0, f64::max) - 8118.0).abs() < 1e-6);
 }
 
 #[test]
@@ -98,4 +105,10 @@ fn the_same_every_time_and_in_both_forms() {
         assert!(!finding.checks.is_empty() && finding.checks.iter().all(|check| !check.games.is_empty()));
     }
     assert_eq!(json(&one)[0]["verdict"], "fails");
+    let text = overview(&one);
+    assert!(
+        text.contains("\nprop-4.6        Error of a wrong opponent model\n    fails   as printed; pi(b) = 0.1"),
+        "{text}"
+    );
+    assert!(text.contains("3 statements: 1 hold as printed, 1 in another reading only, 1 in none; 0 say"), "{text}");
 }

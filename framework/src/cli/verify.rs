@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{bad_input, failed};
 use crate::run::suggest;
-use crate::theory::verify::{Finding, STATEMENTS, Statement, json, markdown, verdict};
+use crate::theory::verify::{STATEMENTS, Statement, json, markdown, overview, section};
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
@@ -54,7 +54,11 @@ pub(super) fn verify(args: &VerifyArgs) -> ExitCode {
         }
     }
     if !to_stdout(&args.markdown) && !to_stdout(&args.json) {
-        print(&findings);
+        if args.statements.is_empty() {
+            print!("{}", overview(&findings));
+        } else {
+            print!("{}", findings.iter().map(section).collect::<Vec<_>>().join("\n"));
+        }
     }
     let json_text = || serde_json::to_string_pretty(&json(&findings)).map(|text| text + "\n");
     let documents =
@@ -74,16 +78,4 @@ pub(super) fn verify(args: &VerifyArgs) -> ExitCode {
         }
     }
     ExitCode::SUCCESS
-}
-
-/// A paragraph per statement: its verdict, and what was found against it as it is printed.
-fn print(findings: &[Finding]) {
-    for finding in findings {
-        println!("{:<16}{}\n    {}", finding.statement.name, finding.statement.title, verdict(finding));
-        for check in finding.checks.iter().filter(|check| check.reading.is_none()) {
-            if let Some(witness) = &check.witness {
-                println!("    against it: {witness}");
-            }
-        }
-    }
 }

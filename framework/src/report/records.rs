@@ -13,6 +13,7 @@ use std::{
 use csv::{ReaderBuilder, StringRecord};
 
 use super::{error::ReportError, manifest::Manifest};
+use crate::record::CYCLE_PERIOD;
 
 /// The records' name in a results folder.
 pub const METRICS_FILE: &str = "metrics.csv";
@@ -25,7 +26,7 @@ pub const HEADER: [&str; 9] = ["entry", "algorithm", "game", "player", "seed", "
 pub struct Records {
     /// In the manifest's order.
     pub entries: Vec<EntryRecords>,
-    /// What was left out of the records and why, one sentence each; empty for an intact file of a finished run.
+    /// What was left out of the records and why, and which seeds end on a cycle, one sentence each.
     pub notes: Vec<String>,
 }
 
@@ -76,7 +77,8 @@ pub struct Point {
 type Rows = BTreeMap<Option<u32>, BTreeMap<u32, Point>>;
 
 impl Records {
-    /// Reads `metrics.csv` of the results folder `dir`, a line at a time. Metrics other than the two returns are skipped.
+    /// Reads `metrics.csv` of the results folder `dir`, a line at a time. Metrics other than the two returns are skipped,
+    /// but for [`CYCLE_PERIOD`].
     ///
     /// A last line without a line end is what a killed run leaves: it is left out, and a note says so. A row may occur
     /// twice with the same value, as when a run is killed after a checkpoint and resumed from it.
@@ -160,6 +162,8 @@ struct Collector<'a> {
     seeds: HashMap<u64, usize>,
     /// `[entry][seed][sampled, mean action]`.
     rows: Vec<Vec<[Rows; 2]>>,
+    /// `[entry]`, by seed: the latest episode that has a [`CYCLE_PERIOD`], and the longest of the players there.
+    cycles: Vec<BTreeMap<usize, (u32, f64)>>,
 }
 
 impl<'a> Collector<'a> {
@@ -169,6 +173,7 @@ impl<'a> Collector<'a> {
             entries: manifest.entries.iter().enumerate().map(|(at, entry)| (entry.label.as_str(), at)).collect(),
             seeds: manifest.seeds.iter().enumerate().map(|(at, &seed)| (seed, at)).collect(),
             rows: vec![vec![Default::default(); manifest.seeds.len()]; manifest.entries.len()],
+            cycles: vec![BTreeMap::new(); manifest.entries.len()],
         }
     }
 
@@ -189,6 +194,15 @@ impl<'a> Collector<'a> {
         let metric = match field(7) {
             "sampled_return" => 0,
             "mean_action_return" => 1,
+            CYCLE_PERIOD => {
+                let latest = self.cycles[entry].entry(seed).or_insert((episode, value));
+                if episode > latest.0 {
+                    *latest = (episode, value);
+                } else if episode == latest.0 {
+                    latest.1 = latest.1.max(value);
+                }
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         let point = Point { episode, step, value };
@@ -208,6 +222,18 @@ impl<'a> Collector<'a> {
     fn finish(self, notes: &mut Vec<String>) -> Vec<EntryRecords> {
         let mut incomplete = 0;
         let mut entries = Vec::new();
+        for (entry, cycles) in self.manifest.entries.iter().zip(&self.cycles) {
+            let periods: Vec<f64> = cycles.values().map(|(_, period)| *period).filter(|period| *period > 0.0).collect();
+            if let Some(longest) = periods.iter().copied().reduce(f64::max) {
+                notes.push(format!(
+                    "{}: {} of {} seed(s) do not come to rest but go round in circles (period of up to {longest} updates): \
+                     take smaller steps, or update one player at a time.",
+                    entry.label,
+                    periods.len(),
+                    self.manifest.seeds.len()
+                ));
+            }
+        }
         for (entry, seeds) in self.manifest.entries.iter().zip(self.rows) {
             let seeds = self.manifest.seeds.iter().zip(seeds).map(|(&seed, [sampled, mean_action])| SeedRecords {
                 seed,
@@ -308,6 +334,17 @@ mod tests {
         manifest.entries[0].failed_seeds.push(example::failed(8));
         let seeds = Records::read(dir.path(), &manifest).unwrap().entries.remove(0).seeds;
         assert_eq!(seeds.iter().map(|seed| (seed.seed, seed.failed)).collect::<Vec<_>>(), [(7, false), (8, true)]);
+    }
+
+    #[test]
+    fn seeds_that_go_round_in_circles_at_the_end_are_said() {
+        let records = read(&format!(
+            "{START}a,x,g,0,7,1,25,cycle_period,3\na,x,g,0,7,2,50,cycle_period,0\na,x,g,1,7,2,50,cycle_period,2\n\
+             a,x,g,0,8,1,25,cycle_period,4\na,x,g,0,8,2,50,cycle_period,0\n"
+        ))
+        .unwrap();
+        let [note] = &records.notes[..] else { panic!("{:?}", records.notes) };
+        assert!(note.starts_with("a: 1 of 2 seed(s)") && note.contains("up to 2 updates"), "{note}");
     }
 
     #[test]

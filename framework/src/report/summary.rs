@@ -32,7 +32,7 @@ pub struct Summary {
     pub finished: Option<Moment>,
     /// In the run file's order.
     pub entries: Vec<EntrySummary>,
-    /// What was left out of the records and why, one sentence each.
+    /// What was left out of the records and why, and which seeds end on a cycle, one sentence each.
     pub notes: Vec<String>,
 }
 

@@ -107,7 +107,7 @@ fn empirical(
 ) {
     let batch = lesson.batch;
     let mut counts = Counts::new(game);
-    let rows = number * batch.size..number * batch.size + params.batch.min(batch.size);
+    let rows = number * batch.size..(number + 1) * batch.size;
     for other in (0..game.players()).filter(|other| *other != player) {
         let part = &batch.players[other];
         let width = part.observation.len() / part.action.len();

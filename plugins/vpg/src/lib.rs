@@ -11,6 +11,11 @@
 //! * eta is a parameter: with the paper's 1 / L of Lemma 5.4 nothing would move in any run (both are recorded).
 //! * A temperature tau (the paper: 1).
 //! * The variational model knows the opponents' rewards; the paper infers them (section 5.2).
+//!
+//! Recorded of each player: `logit_distance`, the largest difference of a probability to softmax(Qbar / tau) before the last
+//! update, which is 0 at a logit quantal response equilibrium of lambda = 1 / tau (Qbar being the player's own, by its own
+//! model and values); `cycle_period`, after how many updates its policies come back, 0 when they do not; `eta`, and
+//! `eta_of_lemma_5_4` = 1 / L. The framework adds `exact_nash_conv`, `exact_potential`, `exact_gain` and `exact_value`.
 
 mod belief;
 mod sampled;
@@ -18,9 +23,10 @@ mod sampled;
 use std::sync::Arc;
 
 use equiflow::prelude::*;
+use equiflow::record::CYCLE_PERIOD;
 use equiflow::theory::vpg::conditional::{execute, improve_table, soft_values};
 use equiflow::theory::vpg::marginal::asymmetric_start;
-use equiflow::theory::vpg::{Conditional, CycleDetector, Vpg as Exact, discount, improve, smoothness, step_size};
+use equiflow::theory::vpg::{Conditional, CycleDetector, Vpg as Exact, discount, improve, smoothness_of, step_size};
 use equiflow::theory::{Profile, profile::softmax};
 
 use belief::{Belief, Model, Prior};
@@ -193,7 +199,7 @@ impl Vpg {
         if self.params.values == Values::Sampled {
             let table = (self.params.reading == Reading::Conditional).then_some(&seed.table[..]);
             let rates = (self.params.value_rate, tau);
-            seed.q.learn(&game, player, belief, table, rates, self.params.batch, number, lesson.batch);
+            seed.q.learn(&game, player, belief, table, rates, number, lesson.batch);
         }
         let q_bar = match self.params.values {
             Values::Exact => Exact::new(alpha, tau).action_values(&game, &belief.profile, player)?,
@@ -363,15 +369,13 @@ impl Algorithm for Vpg {
 
     fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {
         let game = &self.game;
-        let most = (0..game.states()).flat_map(|state| game.shape(state)).copied().max().unwrap_or(1);
-        let bound = smoothness(game.players(), discount(game), most);
         for (number, seed) in self.seeds.iter().enumerate() {
             put("eta", number, self.params.eta(game));
-            put("eta_of_lemma_5_4", number, 1.0 / bound);
+            put("eta_of_lemma_5_4", number, 1.0 / smoothness_of(game));
             if seed.distance.is_finite() {
                 put("logit_distance", number, seed.distance);
             }
-            put("cycle_period", number, seed.period as f64);
+            put(CYCLE_PERIOD, number, seed.period as f64);
         }
     }
 }

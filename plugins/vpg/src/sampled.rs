@@ -35,7 +35,6 @@ impl SampledQ {
         belief: &Belief,
         table: Option<&[f64]>,
         rates: (f64, f64),
-        size: usize,
         number: usize,
         batch: &Batch,
     ) {
@@ -44,7 +43,7 @@ impl SampledQ {
             (0..game.states()).map(|state| self.value(game, player, belief, table, tau, state)).collect();
         let own = &batch.players[player];
         let width = own.observation.len() / own.action.len();
-        for row in number * batch.size..number * batch.size + size.min(batch.size) {
+        for row in number * batch.size..(number + 1) * batch.size {
             let state = Vpg::state(&own.observation[row * width..][..width]);
             let next = Vpg::state(&own.next_observation[row * width..][..width]);
             let shape = game.shape(state);

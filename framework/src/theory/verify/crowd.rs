@@ -54,14 +54,19 @@ pub fn pure_cycles(game: &Congestion) -> PureCycles {
             for (state, d) in differences.iter().enumerate() {
                 for (a, b) in (0..policies).flat_map(|a| (0..a).map(move |b| (a, b))) {
                     // The largest second difference between two rows is the range of their difference.
-                    let gaps = (0..policies).map(|c| d[a * policies + c] - d[b * policies + c]);
-                    let (least, most) = gaps.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, m), x| (l.min(x), m.max(x)));
-                    if most - least > found.violation {
-                        found.violation = most - least;
-                        let others = [&counts[k], &counts[l]];
+                    let gap = |c: usize| d[a * policies + c] - d[b * policies + c];
+                    let (mut least, mut most) = (0, 0);
+                    for c in 1..policies {
+                        least = if gap(c) < gap(least) { c } else { least };
+                        most = if gap(c) > gap(most) { c } else { most };
+                    }
+                    if gap(most) - gap(least) > found.violation {
+                        found.violation = gap(most) - gap(least);
+                        let [a, b, least, most] = [a, b, least, most].map(|at| (at / facilities, at % facilities));
                         found.witness = format!(
-                            "from state {state}, the others' counts at the facilities {:?} when safe and {:?} when distancing",
-                            others[0], others[1]
+                            "from state {state}, facilities when (safe, distancing): one player between {a:?} and {b:?}, \
+                             another between {least:?} and {most:?}, the others' counts {:?} and {:?}",
+                            counts[k], counts[l]
                         );
                     }
                 }
@@ -122,6 +127,25 @@ fn discounted(discount: f64, rewards: [f64; 2], next: [usize; 2]) -> [f64; 2] {
 mod tests {
     use super::*;
     use crate::theory::{Objective, Profile, TabularGame, values};
+
+    #[test]
+    fn a_known_cycle_of_eight_players_sums_to_3861() {
+        let game = Congestion::default();
+        let stages = [stage(&game, 0, &[0, 0, 2, 4]), stage(&game, 1, &[0, 0, 0, 6])];
+        // By facilities when (safe, distancing): my value less the other's, from the safe state.
+        let difference = |mine: (usize, usize), other: (usize, usize)| {
+            let cells = [mine.0 * 4 + other.0, mine.1 * 4 + other.1];
+            let next = [0, 1].map(|state| stages[state].next[cells[state]]);
+            let of = |rewards: fn(&Stage) -> &Vec<f64>| {
+                discounted(game.discount, [0, 1].map(|state| rewards(&stages[state])[cells[state]]), next)[0]
+            };
+            of(|stage| &stage.mine) - of(|stage| &stage.others)
+        };
+        let (a, b, c, d) = ((1, 2), (0, 3), (3, 0), (0, 0));
+        let sum = difference(a, c) - difference(b, c) - difference(a, d) + difference(b, d);
+        assert!((sum.abs() - 3861.0).abs() < 1e-9, "{sum}");
+        assert!(pure_cycles(&game).violation >= 3861.0);
+    }
 
     #[test]
     fn counts_give_what_all_pure_profiles_of_three_players_give() {

@@ -195,7 +195,7 @@ fn eq_2() -> Result<Vec<Check>, TheoryError> {
     let mut once = Check::printed("The inequality where R^i counts once per vertex, however many paths meet in it.");
     for (discount, horizon) in [(0.9, 1), (1.0, 2), (0.9, 2), (0.5, 2)] {
         let game = TabularGame::new(&TwoState { scale: 1.0, discount })?;
-        let name = format!("two states, gamma {discount}, {horizon} steps");
+        let name = format!("two states, gamma {discount}, {horizon} step{}", if horizon == 1 { "" } else { "s" });
         for _ in 0..5 {
             let profile = suite::profile(&mut rng, &game);
             let (tree, graph) = (Graph::tree(&game, &profile, horizon)?, Graph::new(&game, &profile, horizon)?);

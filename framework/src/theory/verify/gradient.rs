@@ -8,7 +8,7 @@ use super::check::Check;
 use super::suite::{self, Named};
 use crate::theory::evaluate::{solve, transitions};
 use crate::theory::vpg::conditional::{Conditional, improve_table, soft_values};
-use crate::theory::vpg::{Order, Vpg, smoothness};
+use crate::theory::vpg::{Order, Vpg, smoothness_of};
 use crate::theory::{Entropy, Objective, Profile, TabularGame, TheoryError, values};
 
 /// Step of first differences.
@@ -251,8 +251,7 @@ fn lemma_5_4() -> Result<Vec<Check>, TheoryError> {
     games.extend(suite::team_games()?);
     for named in &games {
         let Named { name, game } = suite::scaled(named)?;
-        let most = game.shape(0).iter().copied().max().unwrap_or(1);
-        let bound = smoothness(game.players(), game.discount(), most);
+        let bound = smoothness_of(&game);
         let mut curvature: f64 = 0.0;
         for k in 0..6 {
             let at = if k == 0 { vec![0.0; game.layout().len()] } else { suite::logits(&mut rng, game.layout().len()) };

@@ -13,7 +13,7 @@ mod suite;
 mod values;
 
 pub use check::{Check, Figure, Verdict};
-pub use render::{json, markdown, verdict};
+pub use render::{json, markdown, overview, section, verdict};
 
 use super::error::TheoryError;
 

@@ -4,12 +4,14 @@ use std::fmt::Write;
 
 use serde_json::{Value, json as object};
 
-use super::{Finding, Overall, Verdict};
+use super::{Finding, Overall};
 
 /// A document: a table of all verdicts, then every statement with its checks.
 pub fn markdown(findings: &[Finding]) -> String {
-    let mut text =
-        String::from("# What holds of the paper, by computation\n\n| statement | | verdict |\n|---|---|---|\n");
+    let mut text = String::from(
+        "# What holds of \"A generative model for game theory with flow equilibrium\", by computation\n\n\
+         | statement | | verdict |\n|---|---|---|\n",
+    );
     for finding in findings {
         let statement = finding.statement;
         // A bar inside of a cell would end it.
@@ -17,26 +19,57 @@ pub fn markdown(findings: &[Finding]) -> String {
         let _ = writeln!(text, "| {} | {} | {verdict} |", statement.name, statement.title);
     }
     for finding in findings {
-        let statement = finding.statement;
-        let _ = write!(text, "\n## {}: {}\n\n*Claim.* {}\n\n", statement.name, statement.title, statement.claim);
-        let _ = writeln!(text, "*Verdict.* {}.", verdict(finding));
+        text += "\n";
+        text += &section(finding);
+    }
+    text
+}
+
+/// One statement with its checks, as a section of the document.
+pub fn section(finding: &Finding) -> String {
+    let statement = finding.statement;
+    let mut text = format!("## {}: {}\n\n*Claim.* {}\n\n", statement.name, statement.title, statement.claim);
+    let _ = writeln!(text, "*Verdict.* {}.", verdict(finding));
+    for check in &finding.checks {
+        let reading = check.reading.map_or("As printed".to_owned(), |reading| format!("Read as \"{reading}\""));
+        let _ = writeln!(text, "\n* **{reading}: {}.** {}", check.verdict, check.how);
+        if let Some(witness) = &check.witness {
+            let _ = writeln!(text, "  * Witness: {witness}");
+        }
+        for figure in &check.figures {
+            let _ = writeln!(text, "  * {}: {}", figure.name, number(figure.value));
+        }
+        let _ = writeln!(text, "  * On: {}", check.games.join("; "));
+    }
+    text
+}
+
+/// For the terminal: the verdict of every check, with its witness or its first figure, and the sum of it all.
+pub fn overview(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let _ = writeln!(text, "{:<16}{}", finding.statement.name, finding.statement.title);
         for check in &finding.checks {
-            let reading = check.reading.map_or("As printed".to_owned(), |reading| format!("Read as \"{reading}\""));
-            let word = match check.verdict {
-                Verdict::Holds => "holds",
-                Verdict::Fails => "fails",
-                Verdict::Vacuous => "vacuous",
+            let reading = check.reading.unwrap_or("as printed");
+            let found = match (&check.witness, check.figures.first()) {
+                (Some(witness), _) => format!("; {witness}"),
+                (None, Some(figure)) => format!("; {} {}", figure.name, number(figure.value)),
+                (None, None) => String::new(),
             };
-            let _ = writeln!(text, "\n* **{reading}: {word}.** {}", check.how);
-            if let Some(witness) = &check.witness {
-                let _ = writeln!(text, "  * Witness: {witness}");
-            }
-            for figure in &check.figures {
-                let _ = writeln!(text, "  * {}: {}", figure.name, number(figure.value));
-            }
-            let _ = writeln!(text, "  * On: {}", check.games.join("; "));
+            let _ = writeln!(text, "    {:<8}{reading}{found}", check.verdict.to_string());
         }
     }
+    let count = |is: fn(&Overall) -> bool| findings.iter().filter(|finding| is(&finding.overall())).count();
+    let _ = writeln!(
+        text,
+        "\n{} statements: {} hold as printed, {} in another reading only, {} in none; {} say nothing in places.\n\
+         `equiflow verify STATEMENT` shows how one is tested and on what; --markdown and --json write everything.",
+        findings.len(),
+        count(|overall| *overall == Overall::Holds),
+        count(|overall| matches!(overall, Overall::HoldsAsRead(_))),
+        count(|overall| *overall == Overall::Fails),
+        findings.iter().filter(|finding| finding.is_vacuous_somewhere()).count(),
+    );
     text
 }
 

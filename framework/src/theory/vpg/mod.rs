@@ -60,6 +60,12 @@ pub fn smoothness(players: usize, discount: f64, most_actions: usize) -> f64 {
         + (3.0 * n + 2.0) / rest
 }
 
+/// The constant L of Lemma 5.4 for a game.
+pub fn smoothness_of(game: &TabularGame) -> f64 {
+    let most = (0..game.states()).flat_map(|state| game.shape(state)).copied().max().unwrap_or(1);
+    smoothness(game.players(), discount(game), most)
+}
+
 /// Eq. 7 for one distribution: pi^(1 - alpha tau) exp(alpha q) / Z, in place.
 pub fn improve(policy: &mut [f64], q: &[f64], alpha: f64, temperature: f64) {
     let kept = (1.0 - alpha * temperature).max(0.0);
