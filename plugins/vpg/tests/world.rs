@@ -57,7 +57,7 @@ fn the_marginal_reading_ends_at_a_logit_equilibrium_within_its_bound() {
         (&common("[[11, -30, 0], [-30, 7, 6], [0, 0, 5]]"), 3.0f64.ln()),
     ];
     for (game, bound) in games {
-        let rows = last(game, "vpg(start: asymmetric)", 3_000);
+        let rows = last(game, "vpg(start: asymmetric)", 8_000);
         assert!(figure(&rows, "logit_distance") < 1e-8, "{game}: {}", figure(&rows, "logit_distance"));
         assert!(figure(&rows, "exact_gain") <= bound, "{game}");
         assert_eq!(figure(&rows, "cycle_period"), 0.0, "{game}");

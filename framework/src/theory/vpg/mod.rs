@@ -36,11 +36,13 @@ pub fn step_size(eta: f64, discount: f64, temperature: f64) -> Result<f64, Theor
     }
     let alpha = eta / (1.0 - discount);
     if alpha * temperature > 1.0 + 1e-12 {
+        // Without the digits that rounding brings, and never above what is allowed.
+        let short = |x: f64| (x * 1e9 + 1e-3).floor() / 1e9;
         let what = format!(
             "eta {eta} with discount {discount} and temperature {temperature} makes alpha tau = {}; expected at most 1, \
              so an eta of at most {}",
-            alpha * temperature,
-            (1.0 - discount) / temperature
+            short(alpha * temperature),
+            short((1.0 - discount) / temperature)
         );
         return Err(TheoryError::Invalid(what));
     }
