@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use equiflow::theory::lqre::{self, End, Options};
+use equiflow::theory::vpg::Vpg;
+use equiflow::theory::vpg::marginal::asymmetric_start;
 use equiflow::theory::*;
 use serde_json::Value;
 
@@ -290,4 +292,29 @@ fn values_gains_and_equilibria_of_markov_games_are_the_known_ones() {
             );
         }
     }
+}
+
+#[test]
+fn marginal_vpg_ends_at_logit_equilibria() {
+    let mut potential_games = 0;
+    for (name, _, table, known) in games() {
+        for expected in known["lqre"].as_array().unwrap() {
+            let lambda = expected["lam"].as_f64().unwrap();
+            // The reference scales the rewards by lambda instead, with tau = 1 and alpha = 0.1.
+            let vpg = Vpg::new(0.1 * lambda, 1.0 / lambda);
+            if expected["eq7_marginal_from_uniform"]["outcome"] == "same LQRE" {
+                let found = vpg.run(&table, Profile::uniform(table.layout()), 50_000).unwrap();
+                let profile = Profile::new(table.layout(), numbers(&expected["profile"])).unwrap();
+                let distance = found.profile.distance(&profile);
+                assert!(distance < 1e-9, "{name} at lambda {lambda}: {} {distance:e} away", found.end);
+            }
+            if known["exact_potential"] == true {
+                let found = vpg.run(&table, asymmetric_start(&table), 50_000).unwrap();
+                let residual = lqre::residual(&table, &found.profile, lambda, true).unwrap();
+                assert!(residual < 1e-10, "{name} at lambda {lambda}: {}, residual {residual:e}", found.end);
+                potential_games += 1;
+            }
+        }
+    }
+    assert!(potential_games > 0 || shared("gambit").is_none());
 }
