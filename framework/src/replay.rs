@@ -1,6 +1,8 @@
 //! The replay memory of an environment: joint transitions per seed, kept once for all its players, and the batch that
 //! is drawn from it.
 
+use std::borrow::Cow;
+
 use bevy_ecs::prelude::*;
 
 use crate::checkpoint::{Checkpoint, Snapshot, SnapshotError};
@@ -97,6 +99,17 @@ impl Replay {
     /// Draws `size` transitions per seed, uniformly and with replacement, into `batch`. Seeds with an empty memory get
     /// zeros.
     pub fn sample(&mut self, size: usize, batch: &mut Batch) {
+        self.gather(size, batch, |ring, held, _| ring.stream.below(held));
+    }
+
+    /// Takes the latest `size` transitions per seed into `batch`, oldest first; where fewer are held, all of them again and
+    /// again, so that none counts for much more than another. Seeds with an empty memory get zeros.
+    pub fn latest(&mut self, size: usize, batch: &mut Batch) {
+        self.gather(size, batch, |ring, held, k| (ring.next + held - 1 - (size - 1 - k) % held) % held);
+    }
+
+    /// Fills `batch` with the records that `choose` names for each of the rows 0 to `size` of a seed, among the held ones.
+    fn gather(&mut self, size: usize, batch: &mut Batch, choose: impl Fn(&mut Ring, usize, usize) -> usize) {
         let layout = &self.layout;
         batch.resize(layout, self.rings.len(), size);
         for (seed, ring) in self.rings.iter_mut().enumerate() {
@@ -104,8 +117,8 @@ impl Replay {
             if held == 0 {
                 continue;
             }
-            for row in seed * size..(seed + 1) * size {
-                let at = ring.stream.below(held) * layout.width;
+            for k in 0..size {
+                let (row, at) = (seed * size + k, choose(ring, held, k) * layout.width);
                 let mut record = &ring.records[at..at + layout.width];
                 let mut take = |n: usize| {
                     let (values, after) = record.split_at(n);
@@ -154,6 +167,14 @@ pub struct Batch {
     pub terminated: Vec<f32>,
 }
 
+/// The latest transitions of an environment, oldest first, for opponent models that look back over them.
+#[derive(Component, Clone, Debug, Default, PartialEq)]
+pub struct Recent(pub Batch);
+
+/// How many of the latest transitions per seed [`Recent`] holds.
+#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window(pub usize);
+
 /// One player's part of a [`Batch`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlayerBatch {
@@ -168,6 +189,22 @@ pub struct PlayerBatch {
 }
 
 impl Batch {
+    /// The first `size` transitions of each seed: the batch itself when it holds just as many.
+    pub(crate) fn first(&self, size: usize) -> Cow<'_, Self> {
+        if size == self.size {
+            return Cow::Borrowed(self);
+        }
+        let take = |values: &[f32]| first_rows(values, self.terminated.len(), self.size, size).into_owned();
+        let player = |all: &PlayerBatch| PlayerBatch {
+            observation: take(&all.observation),
+            action: take(&all.action),
+            reward: take(&all.reward),
+            next_observation: take(&all.next_observation),
+        };
+        let players = self.players.iter().map(player).collect();
+        Cow::Owned(Self { size, players, terminated: take(&self.terminated) })
+    }
+
     fn resize(&mut self, layout: &Layout, seeds: usize, size: usize) {
         if self.size == size && self.terminated.len() == seeds * size {
             return;
@@ -184,6 +221,16 @@ impl Batch {
             })
             .collect();
     }
+}
+
+/// The first `size` of the `batch` rows that every seed has in `values` [seeds, batch, width], where `rows` is
+/// seeds times batch.
+pub(crate) fn first_rows(values: &[f32], rows: usize, batch: usize, size: usize) -> Cow<'_, [f32]> {
+    if size == batch || values.is_empty() {
+        return Cow::Borrowed(values);
+    }
+    let width = values.len() / rows;
+    values.chunks_exact(batch * width).flat_map(|seed| &seed[..size * width]).copied().collect()
 }
 
 #[cfg(test)]
@@ -228,6 +275,45 @@ mod tests {
         }
         let first: Vec<_> = (0..64).map(|row| batch.players[0].observation[2 * row]).collect();
         assert!((0..10).all(|k| first.contains(&(k as f32))), "64 draws of 10 leave out {first:?}");
+    }
+
+    #[test]
+    fn the_first_rows_of_a_batch_are_those_of_each_seed() {
+        let streams = (0..2).map(|seed| Stream::new(0, seed, "environment", "replay")).collect();
+        let mut replay = Replay::new(&spec(), 100, streams);
+        for k in 0..10 {
+            push(&mut replay, 0, k as f32);
+            push(&mut replay, 1, (k + 100) as f32);
+        }
+        let mut batch = Batch::default();
+        replay.sample(5, &mut batch);
+        let first = batch.first(2);
+        assert_eq!((first.size, first.terminated.len()), (2, 4));
+        assert_eq!(first.players[0].reward, [0, 1, 5, 6].map(|row| batch.players[0].reward[row]));
+        for (row, from) in [(0, 0), (1, 1), (2, 5), (3, 6)] {
+            let (ours, all) = (&first.players[1].action, &batch.players[1].action);
+            assert_eq!(ours[3 * row..][..3], all[3 * from..][..3]);
+        }
+        assert!(matches!(batch.first(5), Cow::Borrowed(whole) if *whole == batch));
+    }
+
+    #[test]
+    fn the_latest_come_in_their_order() {
+        let mut replay = Replay::new(&spec(), 4, vec![Stream::new(0, 0, "environment", "replay")]);
+        let mut batch = Batch::default();
+        let latest = |replay: &mut Replay, batch: &mut Batch, size| {
+            replay.latest(size, batch);
+            (0..size).map(|row| batch.players[0].observation[2 * row] as i32).collect::<Vec<_>>()
+        };
+        for k in 0..7 {
+            push(&mut replay, 0, k as f32);
+            match k {
+                1 => assert_eq!(latest(&mut replay, &mut batch, 5), [1, 0, 1, 0, 1], "two are held"),
+                6 => assert_eq!(latest(&mut replay, &mut batch, 3), [4, 5, 6], "the ring has come round"),
+                _ => {}
+            }
+        }
+        assert_eq!(latest(&mut replay, &mut batch, 4), [3, 4, 5, 6]);
     }
 
     #[test]

@@ -1,53 +1,61 @@
 //! From a network's output to an action within bounds.
 
-use crate::mlp::Mlp;
-use crate::threads::pin;
-use tch::{Kind, Tensor};
+use crate::real::Real;
 
-/// The bounds of a continuous action, one pair for each dimension.
-#[derive(Debug)]
-pub struct ActionBox {
-    low: Vec<f32>,
-    high: Vec<f32>,
-    /// `[A]`
-    centre: Tensor,
-    /// `[A]`
-    pub(crate) half_range: Tensor,
+/// The bounds of a continuous action, one pair for each of its `A` dimensions.
+#[derive(Clone, Debug)]
+pub struct ActionBox<T = f32> {
+    /// `[A]` each.
+    low: Vec<T>,
+    high: Vec<T>,
+    centre: Vec<T>,
+    half_range: Vec<T>,
 }
 
-impl ActionBox {
-    /// Bounds for networks of the given kind.
+impl<T: Real> ActionBox<T> {
+    /// The box between two corners `[A]`.
     ///
     /// # Panics
     ///
     /// If the lengths differ or if a lower bound is not below its upper bound, both finite.
-    pub fn new(low: &[f32], high: &[f32], kind: Kind) -> Self {
-        pin();
+    pub fn new(low: &[f32], high: &[f32]) -> Self {
         assert_eq!(low.len(), high.len(), "bounds of different lengths");
         for (low, high) in low.iter().zip(high) {
             assert!(low < high && low.is_finite() && high.is_finite(), "[{low}, {high}] is no range of an action");
         }
-        let halves = |sign: f64| -> Tensor {
+        let all = |bounds: &[f32]| bounds.iter().map(|&x| T::from_f64(x.into())).collect();
+        let halves = |sign: f64| {
             let half = low.iter().zip(high).map(|(&low, &high)| 0.5 * (f64::from(high) + sign * f64::from(low)));
-            Tensor::from_slice(&half.collect::<Vec<_>>()).to_kind(kind)
+            half.map(T::from_f64).collect()
         };
-        ActionBox { low: low.to_vec(), high: high.to_vec(), centre: halves(1.0), half_range: halves(-1.0) }
+        ActionBox { low: all(low), high: all(high), centre: halves(1.0), half_range: halves(-1.0) }
     }
 
-    /// `centre + half_range * tanh(raw)`, any shape that ends in `A`.
-    pub fn squash(&self, raw: &Tensor) -> Tensor {
-        self.scale(&raw.tanh())
+    /// `centre + half_range * tanh(raw)`, from `[.., A]` to `[.., A]`.
+    pub fn squash(&self, raw: &[T], action: &mut [T]) {
+        let a = self.dims();
+        assert!(raw.len() == action.len() && raw.len().is_multiple_of(a), "raw and squashed actions of {a} numbers");
+        for (raw, action) in raw.chunks_exact(a).zip(action.chunks_exact_mut(a)) {
+            for i in 0..a {
+                let x = self.centre[i] + self.half_range[i] * raw[i].tanh();
+                // Rounding may leave the box by one bit. (NaN stays NaN.)
+                let x = if x < self.low[i] { self.low[i] } else { x };
+                action[i] = if x > self.high[i] { self.high[i] } else { x };
+            }
+        }
     }
 
-    /// `centre + half_range * unit`, for `unit` in [-1, 1].
-    pub(crate) fn scale(&self, unit: &Tensor) -> Tensor {
-        self.centre.addcmul(&self.half_range, unit)
-    }
-
-    /// The deterministic action of an actor, outside the graph: observations `[S, B, obs]` to actions `[S, B, A]`.
-    pub fn act(&self, net: &Mlp, observation: &Tensor) -> Tensor {
-        let _guard = tch::no_grad_guard();
-        self.squash(&net.predict(observation))
+    /// The way back through [`ActionBox::squash`]: turns the gradient with respect to the action into that with respect
+    /// to `raw`, in place; both `[.., A]`.
+    pub fn squash_backward(&self, raw: &[T], gradient: &mut [T]) {
+        let (a, one) = (self.dims(), T::from_f64(1.0));
+        assert!(raw.len() == gradient.len() && raw.len().is_multiple_of(a), "raw actions and gradients of {a} numbers");
+        for (raw, gradient) in raw.chunks_exact(a).zip(gradient.chunks_exact_mut(a)) {
+            for i in 0..a {
+                let tanh = raw[i].tanh();
+                gradient[i] = gradient[i] * self.half_range[i] * (one - tanh * tanh);
+            }
+        }
     }
 
     /// Number of dimensions `A`.
@@ -56,12 +64,12 @@ impl ActionBox {
     }
 
     /// Lower bounds, in the game's units.
-    pub fn low(&self) -> &[f32] {
+    pub fn low(&self) -> &[T] {
         &self.low
     }
 
     /// Upper bounds, in the game's units.
-    pub fn high(&self) -> &[f32] {
+    pub fn high(&self) -> &[T] {
         &self.high
     }
 }
@@ -69,14 +77,12 @@ impl ActionBox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convert::{tensor, write_into};
 
     #[test]
     fn the_bounds_are_reached_and_the_origin_is_the_centre() {
-        let bounds = ActionBox::new(&[-10.0, 0.0], &[10.0, 4.0], Kind::Float);
-        let raw = tensor(&[0.0, 0.0, 50.0, -50.0], &[1, 2, 2], Kind::Float);
+        let bounds = ActionBox::<f32>::new(&[-10.0, 0.0], &[10.0, 4.0]);
         let mut action = [0.0; 4];
-        write_into(&bounds.squash(&raw), &mut action);
+        bounds.squash(&[0.0, 0.0, 50.0, -50.0], &mut action);
         assert_eq!(action, [0.0, 2.0, 10.0, 0.0]);
     }
 }

@@ -2,14 +2,14 @@
 //! target, and the exploration around it.
 
 use equiflow::prelude::*;
-use tch::Kind;
 
 use crate::action_box::ActionBox;
 use crate::adam::AdamParams;
-use crate::convert::{tensor, write_into};
 use crate::learner::Learner;
 use crate::mlp::{LastLayer, Mlp};
 use crate::noise::{Explorer, Noise};
+use crate::pass::Pass;
+use crate::real::Real;
 
 /// How a learner plays before it learns. What these first data cover decides much of what is learned from them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,13 +41,15 @@ pub struct ActorParams<'a> {
 
 /// A deterministic policy with its target network and its exploration, for all seeds of a lane.
 #[derive(Debug)]
-pub struct Actor {
+pub struct Actor<T = f32> {
     /// The policy's network and optimiser.
-    pub online: Learner,
+    pub online: Learner<T>,
     /// The network that follows it.
-    pub target: Mlp,
+    pub target: Mlp<T>,
     /// From network outputs to actions.
-    pub bounds: ActionBox,
+    pub bounds: ActionBox<T>,
+    /// Of playing, apart from that of learning.
+    pass: Pass<T>,
     space: Space,
     explorer: Explorer,
     /// Steps of uniform play.
@@ -56,7 +58,7 @@ pub struct Actor {
     streams: Vec<Stream>,
 }
 
-impl Actor {
+impl<T: Real> Actor<T> {
     /// The actor of a seat whose actions lie in a bounded box.
     ///
     /// # Panics
@@ -69,11 +71,12 @@ impl Actor {
         let mut sizes = vec![seat.observation().width()];
         sizes.extend(params.hidden);
         sizes.push(low.len());
-        let net = Mlp::new(&sizes, params.last, Kind::Float, &mut seat.streams("actor weights"));
+        let net = Mlp::new(&sizes, params.last, &mut seat.streams("actor weights"));
         Self {
             target: net.twin(),
             online: Learner::new(net, params.adam),
-            bounds: ActionBox::new(low, high, Kind::Float),
+            bounds: ActionBox::new(low, high),
+            pass: Pass::default(),
             space: seat.action().clone(),
             explorer: Explorer::new(params.noise, low, high, seat.lane.rows()),
             uniform_until: if params.warmup_play == WarmupPlay::Uniform { params.warmup } else { 0 },
@@ -81,6 +84,18 @@ impl Actor {
         }
     }
 
+    /// The policy without noise: observations `[S, B, O]` to actions `[S, B, A]`, any `B`.
+    pub fn mean_action(&mut self, observation: &[T], action: &mut [T]) {
+        self.bounds.squash(self.online.net.predict(observation, &mut self.pass), action);
+    }
+
+    /// The target policy: observations `[S, B, O]` to actions `[S, B, A]`, any `B`.
+    pub fn target_action(&mut self, observation: &[T], action: &mut [T]) {
+        self.bounds.squash(self.target.predict(observation, &mut self.pass), action);
+    }
+}
+
+impl Actor {
     /// Actions of a step in which it explores: the policy with noise, clipped to the box; uniform in a warm-up that asks
     /// for it. Rows `[S * instances, A]`.
     pub fn explore(&mut self, turn: &Turn, action: &mut [f32]) {
@@ -101,30 +116,9 @@ impl Actor {
             }
         }
     }
-
-    /// The policy without noise: observations `[S, B, O]` to actions `[S, B, A]`, any `B`.
-    pub fn mean_action(&self, observation: &[f32], action: &mut [f32]) {
-        self.play(&self.online.net, observation, action);
-    }
-
-    /// The target policy: observations `[S, B, O]` to actions `[S, B, A]`, any `B`.
-    pub fn target_action(&self, observation: &[f32], action: &mut [f32]) {
-        self.play(&self.target, observation, action);
-    }
-
-    fn play(&self, net: &Mlp, observation: &[f32], action: &mut [f32]) {
-        let seen = tensor(observation, &[net.seeds(), -1, net.sizes()[0] as i64], net.kind());
-        write_into(&self.bounds.act(net, &seen), action);
-        // Rounding in the squashing may leave the box by one bit.
-        for row in action.chunks_exact_mut(self.bounds.dims()) {
-            for ((x, low), high) in row.iter_mut().zip(self.bounds.low()).zip(self.bounds.high()) {
-                *x = x.clamp(*low, *high);
-            }
-        }
-    }
 }
 
-impl Checkpoint for Actor {
+impl<T: Real> Checkpoint for Actor<T> {
     fn save(&self, to: &mut Snapshot) {
         to.nest_of("online", &self.online);
         to.nest_of("target", &self.target);

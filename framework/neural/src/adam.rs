@@ -1,9 +1,9 @@
-//! Adam over one flat parameter tensor, with gradient clipping per seed.
+//! Adam over flat parameters, with gradient clipping per seed.
 
-use crate::convert::{per_seed, restore_tensor, save_tensor};
-use crate::threads::pin;
+use crate::convert::{restore_array, save_array};
+use crate::losses::PerSeed;
+use crate::real::Real;
 use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
-use tch::Tensor;
 
 /// The settings of [`Adam`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,67 +32,77 @@ impl AdamParams {
     }
 }
 
-/// Adam (Kingma & Ba 2015, algorithm 1, with bias correction) over a tensor `[S, P]`; the same numbers as PyTorch's
-/// `torch.optim.Adam`, and as its `clip_grad_norm_` applied to each seed by itself.
+/// Adam (Kingma & Ba 2015, algorithm 1, with bias correction) over flat parameters `[S, P]`; the same numbers as
+/// PyTorch's `torch.optim.Adam`, and as its `clip_grad_norm_` applied to each seed by itself.
 #[derive(Debug)]
-pub struct Adam {
+pub struct Adam<T = f32> {
     params: AdamParams,
     /// Number of steps taken.
     steps: i64,
+    seeds: usize,
     /// Running mean of the gradient, `[S, P]`.
-    mean: Tensor,
+    mean: Vec<T>,
     /// Running mean of the squared gradient, `[S, P]`.
-    square: Tensor,
-    /// Space for one intermediate result, `[S, P]`.
-    scratch: Tensor,
+    square: Vec<T>,
 }
 
-impl Adam {
-    /// An optimiser for a parameter tensor `[S, P]`.
-    pub fn new(params: AdamParams, parameters: &Tensor) -> Self {
-        pin();
-        let zeros = || parameters.detach().zeros_like();
-        Adam { params, steps: 0, mean: zeros(), square: zeros(), scratch: zeros() }
+impl<T: Real> Adam<T> {
+    /// An optimiser of `length` parameters, those of `seeds` seeds side by side.
+    pub fn new(params: AdamParams, seeds: usize, length: usize) -> Self {
+        Adam { params, steps: 0, seeds, mean: vec![T::default(); length], square: vec![T::default(); length] }
     }
 
-    /// One step. `gradient` is clipped in place; returns its norm per seed, `[S]`, before clipping.
+    /// One step of `parameters` `[S, P]` down `gradient` `[S, P]`; returns the gradient's norm per seed before clipping.
     ///
     /// A seed with a non-finite gradient ends with non-finite parameters; the others are not affected.
-    pub fn step(&mut self, parameters: &mut Tensor, gradient: &mut Tensor) -> Vec<f64> {
-        pin();
-        let _guard = tch::no_grad_guard();
+    ///
+    /// # Panics
+    ///
+    /// If the lengths are not that of [`Adam::new`].
+    pub fn step(&mut self, parameters: &mut [T], gradient: &[T]) -> PerSeed {
+        let length = self.mean.len();
+        assert!(parameters.len() == length && gradient.len() == length, "{length} parameters and as long a gradient");
         let AdamParams { learning_rate, beta1, beta2, epsilon, max_grad_norm } = self.params;
-        let norm = gradient.norm_scalaropt_dim(2, [1i64].as_slice(), true);
-        if let Some(max_norm) = max_grad_norm {
-            // The 1e-6 is PyTorch's.
-            let _ = gradient.g_mul_(&(max_norm / (&norm + 1e-6)).clamp_max_(1.0));
-        }
         self.steps += 1;
         let correction1 = 1.0 - beta1.powi(self.steps as i32);
         let correction2 = 1.0 - beta2.powi(self.steps as i32);
-        let _ = self.mean.lerp_(gradient, 1.0 - beta1);
-        let _ = gradient.mul_scalar_out(&self.scratch, 1.0 - beta2);
-        let _ = self.square.g_mul_scalar_(beta2).addcmul_(gradient, &self.scratch);
         // parameters -= learning_rate / correction1 * mean / (sqrt(square / correction2) + epsilon), where the step size
-        // goes into the denominator, since tch has no scale for addcdiv.
+        // goes into the denominator.
         let scale = -correction1 / learning_rate;
-        let _ = self.square.sqrt_out(&self.scratch);
-        let _ = self.scratch.g_mul_scalar_(scale / correction2.sqrt()).g_add_scalar_(scale * epsilon);
-        let _ = parameters.addcdiv_(&self.mean, &self.scratch);
-        per_seed(&norm)
+        let number = T::from_f64;
+        let (towards, keep, new) = (number(1.0 - beta1), number(beta2), number(1.0 - beta2));
+        let (root, epsilon) = (number(scale / correction2.sqrt()), number(scale * epsilon));
+
+        let per_seed = length / self.seeds;
+        let moments = self.mean.chunks_exact_mut(per_seed).zip(self.square.chunks_exact_mut(per_seed));
+        let seeds = parameters.chunks_exact_mut(per_seed).zip(gradient.chunks_exact(per_seed)).zip(moments);
+        let step = |((parameters, gradient), (mean, square)): ((&mut [T], &[T]), (&mut [T], &mut [T]))| {
+            let norm = gradient.iter().map(|g| g.to_f64().powi(2)).sum::<f64>().sqrt();
+            // The 1e-6 is PyTorch's.
+            let clip = number(max_grad_norm.map_or(1.0, |max_norm| (max_norm / (norm + 1e-6)).min(1.0)));
+            let moments = mean.iter_mut().zip(square);
+            for ((p, g), (mean, square)) in parameters.iter_mut().zip(gradient).zip(moments) {
+                let g = clip * *g;
+                *mean += towards * (g - *mean);
+                *square = keep * *square + new * g * g;
+                *p += *mean / (root * square.sqrt() + epsilon);
+            }
+            norm
+        };
+        seeds.map(step).collect()
     }
 }
 
-impl Checkpoint for Adam {
+impl<T: Real> Checkpoint for Adam<T> {
     fn save(&self, to: &mut Snapshot) {
         to.put("adam.steps", &self.steps);
-        save_tensor(to, "adam.mean", &self.mean);
-        save_tensor(to, "adam.square", &self.square);
+        save_array(to, "adam.mean", self.seeds, &self.mean);
+        save_array(to, "adam.square", self.seeds, &self.square);
     }
 
     fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
         self.steps = from.get("adam.steps")?;
-        restore_tensor(from, "adam.mean", &mut self.mean)?;
-        restore_tensor(from, "adam.square", &mut self.square)
+        restore_array(from, "adam.mean", self.seeds, &mut self.mean)?;
+        restore_array(from, "adam.square", self.seeds, &mut self.square)
     }
 }

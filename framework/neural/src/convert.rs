@@ -1,5 +1,6 @@
-//! Slices to tensors and back, tensors to snapshots and back.
+//! Slices to tensors and back for the ways through autograd, slices to snapshots and back.
 
+use crate::real::Real;
 use crate::threads::pin;
 use equiflow::checkpoint::{Array, Snapshot, SnapshotError};
 use tch::{Kind, Tensor};
@@ -9,72 +10,69 @@ use tch::{Kind, Tensor};
 /// # Panics
 ///
 /// If `data` does not hold exactly as many numbers as the shape.
-pub fn tensor(data: &[f32], shape: &[i64], kind: Kind) -> Tensor {
+pub fn tensor<T: Real>(data: &[T], shape: &[i64]) -> Tensor {
     pin();
-    Tensor::from_slice(data).view(shape).to_kind(kind)
+    let values: Vec<f64> = data.iter().map(|x| x.to_f64()).collect();
+    Tensor::from_slice(&values).view(shape).to_kind(T::KIND)
 }
 
-/// Copies a tensor of any float kind and any strides into `out`, row-major.
+/// The numbers of a tensor of any float kind and any strides, row-major.
+pub fn numbers<T: Real>(tensor: &Tensor) -> Vec<T> {
+    pin();
+    let mut values = vec![0.0; tensor.numel()];
+    tensor.detach().to_kind(Kind::Double).copy_data(&mut values, tensor.numel());
+    values.into_iter().map(T::from_f64).collect()
+}
+
+/// Joins parts `[rows, width]`, each with a width of its own, into `out` `[rows, sum of widths]`, as a critic reads
+/// observations and actions. Nothing is allocated once `out` is large enough.
 ///
 /// # Panics
 ///
-/// If the tensor does not hold exactly `out.len()` numbers.
-pub fn write_into(tensor: &Tensor, out: &mut [f32]) {
-    pin();
-    assert_eq!(tensor.numel(), out.len(), "a tensor of shape {:?} does not fill the slice", tensor.size());
-    tensor.to_kind(Kind::Float).copy_data(out, out.len());
+/// If a part does not hold a whole number of numbers a row.
+pub fn join<'a, T: Real>(rows: usize, parts: impl Iterator<Item = &'a [T]> + Clone, out: &mut Vec<T>) {
+    let width = parts.clone().map(<[T]>::len).sum::<usize>() / rows;
+    out.resize(rows * width, T::default());
+    let mut start = 0;
+    for part in parts {
+        let own = part.len() / rows;
+        assert_eq!(part.len(), rows * own, "a part of {rows} rows");
+        for (row, part) in out.chunks_exact_mut(width).zip(part.chunks_exact(own)) {
+            row[start..start + own].copy_from_slice(part);
+        }
+        start += own;
+    }
 }
 
-/// The numbers of a `[S]` tensor as `f64`.
-pub(crate) fn per_seed(tensor: &Tensor) -> Vec<f64> {
-    let mut values = vec![0.0; tensor.numel()];
-    tensor.to_kind(Kind::Double).copy_data(&mut values, tensor.numel());
-    values
+/// Puts numbers `[S, n]` into a snapshot, bit for bit.
+pub(crate) fn save_array<T: Real>(to: &mut Snapshot, name: &str, seeds: usize, values: &[T]) {
+    let mut bytes = Vec::with_capacity(size_of_val(values));
+    values.iter().for_each(|x| x.put_bytes(&mut bytes));
+    let shape = vec![seeds, values.len() / seeds];
+    to.put_array(name, Array { dtype: T::NAME.to_owned(), shape, bytes });
 }
 
-/// The first `size` of the `batch` rows that every seed has in `values` `[S, batch, W]`, as a tensor `[S, size, W]` of
-/// [`Kind::Float`]; the width follows from the length.
-pub fn rows(values: &[f32], seeds: i64, batch: usize, size: usize) -> Tensor {
-    tensor(values, &[seeds, batch as i64, -1], Kind::Float).narrow(1, 0, size as i64)
-}
-
-// The bytes of arrays are copied as they lie in memory.
-const _: () = assert!(cfg!(target_endian = "little"), "checkpoints are little-endian");
-
-/// Puts a tensor into a snapshot, bit for bit.
-pub(crate) fn save_tensor(to: &mut Snapshot, name: &str, tensor: &Tensor) {
-    pin();
-    let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
-    tensor.detach().copy_data_u8(&mut bytes, tensor.numel());
-    let shape = tensor.size().into_iter().map(|size| size as usize).collect();
-    to.put_array(name, Array { dtype: dtype(tensor.kind()), shape, bytes });
-}
-
-/// Copies what [`save_tensor`] stored into `tensor`, whose shape and kind have to be the same.
-pub(crate) fn restore_tensor(from: &Snapshot, name: &str, tensor: &mut Tensor) -> Result<(), SnapshotError> {
-    pin();
+/// Copies what [`save_array`] stored into `values` `[S, n]`, whose shape and type have to be the same.
+pub(crate) fn restore_array<T: Real>(
+    from: &Snapshot,
+    name: &str,
+    seeds: usize,
+    values: &mut [T],
+) -> Result<(), SnapshotError> {
     let array = from.get_array(name)?;
-    let shape: Vec<_> = array.shape.iter().map(|&size| size as i64).collect();
-    if shape != tensor.size() || array.dtype != dtype(tensor.kind()) {
+    let shape = [seeds, values.len() / seeds];
+    if array.shape != shape || array.dtype != T::NAME || array.bytes.len() != size_of_val(values) {
         return Err(SnapshotError(format!(
-            "`{name}` of the snapshot holds {} {shape:?}, expected {} {:?}",
+            "`{name}` of the snapshot holds {} {:?} in {} bytes, expected {} {shape:?}",
             array.dtype,
-            dtype(tensor.kind()),
-            tensor.size()
+            array.shape,
+            array.bytes.len(),
+            T::NAME,
         )));
     }
-    let stored = Tensor::f_from_data_size(&array.bytes, &shape, tensor.kind());
-    let _guard = tch::no_grad_guard();
-    let copied = stored.and_then(|stored| tensor.f_copy_(&stored));
-    copied.map_err(|error| SnapshotError(format!("`{name}` of the snapshot cannot be read: {error}")))
-}
-
-fn dtype(kind: Kind) -> String {
-    match kind {
-        Kind::Float => "f32".to_owned(),
-        Kind::Double => "f64".to_owned(),
-        other => format!("{other:?}").to_lowercase(),
-    }
+    let numbers = array.bytes.chunks_exact(size_of::<T>());
+    values.iter_mut().zip(numbers).for_each(|(x, bytes)| *x = T::from_bytes(bytes));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -83,30 +81,37 @@ mod tests {
 
     #[test]
     fn slices_survive_the_way_there_and_back() {
-        let data = [1.5f32, -0.0, f32::MIN_POSITIVE, 3e38, -7.25, 0.1];
-        for kind in [Kind::Float, Kind::Double] {
-            let there = tensor(&data, &[2, 3], kind);
-            let mut back = [0.0; 6];
-            write_into(&there, &mut back);
-            assert_eq!(back.map(f32::to_bits), data.map(f32::to_bits));
-            write_into(&there.transpose(0, 1), &mut back);
-            assert_eq!(back, [data[0], data[3], data[1], data[4], data[2], data[5]]);
-            let mut snapshot = Snapshot::default();
-            save_tensor(&mut snapshot, "x", &there);
-            let mut restored = there.zeros_like();
-            restore_tensor(&snapshot, "x", &mut restored).unwrap();
-            assert!(restored.equal(&there));
+        fn there_and_back<T: Real>() {
+            let data = [1.5, -0.0, 3e38, -7.25, 0.1, 1e-30].map(T::from_f64);
+            let there = tensor(&data, &[2, 3]);
+            assert_eq!((there.kind(), there.size()), (T::KIND, vec![2, 3]));
+            assert_eq!(numbers::<T>(&there), data);
+            let turned = numbers::<T>(&there.transpose(0, 1));
+            assert_eq!(turned, [data[0], data[3], data[1], data[4], data[2], data[5]]);
+            let (mut snapshot, mut restored) = (Snapshot::default(), [T::default(); 6]);
+            save_array(&mut snapshot, "x", 2, &data);
+            restore_array(&snapshot, "x", 2, &mut restored).unwrap();
+            assert_eq!(restored, data);
         }
+        there_and_back::<f32>();
+        there_and_back::<f64>();
+    }
+
+    #[test]
+    fn parts_of_different_widths_are_joined_by_rows() {
+        let mut out = vec![7.0; 100];
+        join(2, [[1.0, 2.0].as_slice(), &[3.0, 4.0, 5.0, 6.0]].into_iter(), &mut out);
+        assert_eq!(out, [1.0, 3.0, 4.0, 2.0, 5.0, 6.0]);
     }
 
     #[test]
     fn a_missing_or_different_entry_is_an_error_that_says_what_was_found() {
         let mut snapshot = Snapshot::default();
-        save_tensor(&mut snapshot, "mean", &tensor(&[1.0, 2.0], &[2], Kind::Float));
-        let mut place = tensor(&[0.0; 2], &[1, 2], Kind::Double);
-        let text = restore_tensor(&snapshot, "square", &mut place).unwrap_err().to_string();
+        save_array(&mut snapshot, "mean", 1, &[1.0f32, 2.0]);
+        let mut place = [0.0f64; 2];
+        let text = restore_array(&snapshot, "square", 1, &mut place).unwrap_err().to_string();
         assert_eq!(text, "the snapshot has no `square`; it holds: mean");
-        let text = restore_tensor(&snapshot, "mean", &mut place).unwrap_err().to_string();
-        assert_eq!(text, "`mean` of the snapshot holds f32 [2], expected f64 [1, 2]");
+        let text = restore_array(&snapshot, "mean", 1, &mut place).unwrap_err().to_string();
+        assert_eq!(text, "`mean` of the snapshot holds f32 [1, 2] in 8 bytes, expected f64 [1, 2]");
     }
 }

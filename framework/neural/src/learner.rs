@@ -1,15 +1,18 @@
 //! A network with its optimiser: one gradient step at a time.
 //!
-//! [`Learner::step`] takes any loss, by autograd. The two steps that DDPG and MADDPG consist of have a faster way of
-//! their own: [`Learner::regress`] for critics, [`Learner::ascend`] for deterministic actors.
+//! [`Learner::step`] takes any loss, by autograd. The others go by hand: [`Learner::forward`] and [`Learner::descend`] for
+//! a loss whose gradient with respect to the network's outputs the caller computes, and the two steps that DDPG and
+//! MADDPG consist of: [`Learner::regress`] for critics, [`Learner::ascend`] for deterministic actors.
 
 use crate::action_box::ActionBox;
 use crate::adam::{Adam, AdamParams};
-use crate::backward::Tape;
-use crate::convert::per_seed;
-use crate::losses::policy_loss;
-use crate::mlp::{Layers, Mlp};
+use crate::convert::numbers;
+use crate::losses::{PerSeed, mse, policy_loss};
+use crate::mlp::Mlp;
+use crate::pass::Pass;
+use crate::real::Real;
 use crate::threads::pin;
+use equiflow::algorithm::Fault;
 use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use std::ops::Range;
 use tch::Tensor;
@@ -18,9 +21,9 @@ use tch::Tensor;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// Loss before the step, `[S]`.
-    pub loss: Vec<f64>,
+    pub loss: PerSeed,
     /// Euclidean norm of the gradient before clipping, `[S]`.
-    pub gradient_norm: Vec<f64>,
+    pub gradient_norm: PerSeed,
 }
 
 impl Step {
@@ -30,30 +33,71 @@ impl Step {
         let finite = self.loss.iter().zip(&self.gradient_norm).map(|(loss, norm)| loss.is_finite() && norm.is_finite());
         finite.enumerate().filter(|(_, finite)| !finite).map(|(seed, _)| seed)
     }
+
+    /// That no seed failed; `what` names the network. In a discrete game nothing else tells: a network of NaN still chooses.
+    ///
+    /// # Errors
+    /// Those that did.
+    pub fn check(&self, what: &str) -> Result<(), Fault> {
+        let seeds: Vec<_> = self.failed().collect();
+        match seeds.is_empty() {
+            true => Ok(()),
+            false => Err(Fault { seeds, what: format!("its {what} has diverged: a loss or gradient is not finite") }),
+        }
+    }
 }
 
-/// A network and its optimiser.
+/// A network and its optimiser, with room for what a step computes: nothing is allocated once it is warm.
 #[derive(Debug)]
-pub struct Learner {
+pub struct Learner<T = f32> {
     /// The network.
-    pub net: Mlp,
+    pub net: Mlp<T>,
     /// Its optimiser.
-    pub adam: Adam,
-    /// The gradient of the step at hand, `[S, P]`.
-    gradient: Tensor,
-    /// The layers in it.
-    gradient_views: Layers,
+    pub adam: Adam<T>,
+    pass: Pass<T>,
+    /// The gradients of the step at hand, with respect to the parameters `[S, P]`, the outputs `[S, B, out]` and some
+    /// columns of the input `[S, B, columns]`.
+    gradient: Vec<T>,
+    output_gradient: Vec<T>,
+    input_gradient: Vec<T>,
 }
 
-impl Learner {
+impl<T: Real> Learner<T> {
     /// A learner that starts from the given network.
-    pub fn new(mut net: Mlp, params: AdamParams) -> Self {
-        let adam = Adam::new(params, net.parameters());
-        let gradient = net.parameters().zeros_like();
-        let gradient_views = net.views_of(&gradient);
-        let leaf = net.parameters_mut();
-        *leaf = leaf.set_requires_grad(true);
-        Learner { net, adam, gradient, gradient_views }
+    pub fn new(mut net: Mlp<T>, params: AdamParams) -> Self {
+        net.require_gradient();
+        let length = net.values().len();
+        Learner {
+            adam: Adam::new(params, net.seeds(), length),
+            net,
+            pass: Pass::default(),
+            gradient: vec![T::default(); length],
+            output_gradient: Vec::new(),
+            input_gradient: Vec::new(),
+        }
+    }
+
+    /// Inputs `[S, B, in]` to outputs `[S, B, out]`; [`Learner::descend`] and [`Learner::input_gradient`] go back through
+    /// the last forward pass.
+    pub fn forward(&mut self, x: &[T]) -> &[T] {
+        self.net.predict(x, &mut self.pass)
+    }
+
+    /// The last forward pass's gradient with respect to some columns of its input, `[S, B, columns]`, given that with
+    /// respect to its outputs, `[S, B, out]`.
+    pub fn input_gradient(&mut self, output_gradient: &[T], columns: Range<usize>) -> &[T] {
+        let rows = output_gradient.len() / self.net.sizes().last().expect("a network has layers");
+        self.input_gradient.resize(rows * columns.len(), T::default());
+        self.net.input_gradient(&mut self.pass, output_gradient, columns, &mut self.input_gradient);
+        &self.input_gradient
+    }
+
+    /// One step down a loss `[S]` whose gradient with respect to the outputs of the last forward pass, `[S, B, out]`, is
+    /// given: each seed's the gradient of its own loss.
+    pub fn descend(&mut self, loss: &[f64], output_gradient: &[T]) -> Step {
+        self.net.backward(&mut self.pass, output_gradient, &mut self.gradient);
+        let gradient_norm = self.adam.step(self.net.values_mut(), &self.gradient);
+        Step { loss: loss.into(), gradient_norm }
     }
 
     /// One step down any loss `[S]` that was computed with this network, each seed's from that seed's network alone.
@@ -61,58 +105,53 @@ impl Learner {
     pub fn step(&mut self, loss: &Tensor) -> Step {
         pin();
         let gradients = Tensor::run_backward(&[loss], &[self.net.parameters()], false, false);
-        let [mut gradient] = <[Tensor; 1]>::try_from(gradients).expect("one gradient for one leaf");
-        let gradient_norm = self.adam.step(self.net.parameters_mut(), &mut gradient);
-        Step { loss: per_seed(loss), gradient_norm }
+        let gradient_norm = self.adam.step(self.net.values_mut(), &numbers(&gradients[0]));
+        Step { loss: numbers(loss).into(), gradient_norm }
     }
 
     /// A critic's step: down the mean over the batch of `(net(input) - target)^2`. Input `[S, B, in]`, target
     /// `[S, B, out]`.
-    pub fn regress(&mut self, input: &Tensor, target: &Tensor) -> Step {
-        let _guard = tch::no_grad_guard();
-        let tape = Tape::record(&self.net, input);
-        let error = tape.output(&self.net) - target;
-        let count = error.numel() as f64 / self.net.seeds() as f64;
-        let loss = error.square().mean_dim([1i64, 2].as_slice(), false, None);
-        tape.parameter_gradient(&self.net, &(error * (2.0 / count)), &self.gradient_views);
-        self.descend(&loss)
+    pub fn regress(&mut self, input: &[T], target: &[T]) -> Step {
+        let mut output_gradient = std::mem::take(&mut self.output_gradient);
+        let loss = mse(self.net.seeds(), self.forward(input), target, &mut output_gradient);
+        let step = self.descend(&loss, &output_gradient);
+        self.output_gradient = output_gradient;
+        step
     }
 
-    /// A deterministic actor's step: up the mean over the batch of `Q(input)`, where the columns `own` of the critic's
-    /// input `[S, B, in]` are replaced by this actor's action for `observation` `[S, B, obs]`. The critic is unchanged.
+    /// A deterministic actor's step: up the mean over the batch of `Q(input)`, where this actor's action for
+    /// `observation` `[S, B, obs]` is put into the columns `own` of the critic's input `[S, B, in]`. The critic's
+    /// network is unchanged.
     ///
     /// Source: Lillicrap et al. 2016, eq. 6; Lowe et al. 2017, eq. 5, where the other columns hold all observations and
     /// the other agents' actions from the batch.
     pub fn ascend(
         &mut self,
-        bounds: &ActionBox,
-        observation: &Tensor,
-        critic: &Mlp,
-        input: &Tensor,
-        own: Range<i64>,
+        bounds: &ActionBox<T>,
+        observation: &[T],
+        critic: &mut Learner<T>,
+        input: &mut [T],
+        own: Range<usize>,
     ) -> Step {
-        let _guard = tch::no_grad_guard();
-        let tape = Tape::record(&self.net, observation);
-        let tanh = tape.output(&self.net).tanh();
-        let input = input.copy();
-        input.narrow(2, own.start, own.end - own.start).copy_(&bounds.scale(&tanh));
-        let judged = Tape::record(critic, &input);
-        let q = judged.output(critic);
-        let loss = policy_loss(&q);
-        let batch = q.size()[1] as f64;
-        let by_action = judged.input_gradient(critic, &q.full_like(-1.0 / batch), own);
-        let by_output = by_action * &bounds.half_range * (1.0 - tanh.square());
-        tape.parameter_gradient(&self.net, &by_output, &self.gradient_views);
-        self.descend(&loss)
-    }
-
-    fn descend(&mut self, loss: &Tensor) -> Step {
-        let gradient_norm = self.adam.step(self.net.parameters_mut(), &mut self.gradient);
-        Step { loss: per_seed(loss), gradient_norm }
+        let (seeds, width) = (self.net.seeds(), critic.net.sizes()[0]);
+        let mut gradient = std::mem::take(&mut self.output_gradient);
+        let raw = self.forward(observation);
+        gradient.resize(raw.len(), T::default());
+        bounds.squash(raw, &mut gradient);
+        let rows = input.chunks_exact_mut(width).zip(gradient.chunks_exact(own.len()));
+        rows.for_each(|(row, action)| row[own.clone()].copy_from_slice(action));
+        let loss = policy_loss(seeds, critic.forward(input), &mut gradient);
+        let by_action = critic.input_gradient(&gradient, own);
+        gradient.clear();
+        gradient.extend_from_slice(by_action);
+        bounds.squash_backward(self.pass.output(), &mut gradient);
+        let step = self.descend(&loss, &gradient);
+        self.output_gradient = gradient;
+        step
     }
 }
 
-impl Checkpoint for Learner {
+impl<T: Real> Checkpoint for Learner<T> {
     fn save(&self, to: &mut Snapshot) {
         self.net.save(to);
         self.adam.save(to);
@@ -127,24 +166,30 @@ impl Checkpoint for Learner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::losses::mse;
+    use crate::convert::tensor;
     use crate::mlp::LastLayer;
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;
-    use tch::Kind;
 
-    fn network(sizes: &[usize], seeds: u64) -> Mlp {
+    const BATCH: usize = 7;
+
+    fn network(sizes: &[usize], seeds: u64) -> Mlp<f64> {
         let mut streams: Vec<_> = (0..seeds).map(ChaCha8Rng::seed_from_u64).collect();
-        Mlp::new(sizes, LastLayer::Same, Kind::Double, &mut streams)
+        Mlp::new(sizes, LastLayer::Same, &mut streams)
     }
 
-    /// Numbers without a pattern in them.
-    fn batch(seeds: u64, dim: i64) -> Tensor {
-        Tensor::arange(seeds as i64 * 7 * dim, (Kind::Double, tch::Device::Cpu)).sin().view([seeds as i64, 7, dim])
-            * 2.0
+    /// Numbers without a pattern in them, as a slice and as a tensor.
+    fn batch(seeds: u64, dim: usize) -> (Vec<f64>, Tensor) {
+        let values: Vec<_> = (0..seeds as usize * BATCH * dim).map(|i| 2.0 * (i as f64).sin()).collect();
+        let there = tensor(&values, &[seeds as i64, BATCH as i64, dim as i64]);
+        (values, there)
     }
 
-    fn assert_same(step: &Step, learner: &Learner, auto_step: &Step, auto: &Learner) {
+    fn mean(x: &Tensor) -> Tensor {
+        x.mean_dim([1i64, 2].as_slice(), false, None)
+    }
+
+    fn assert_same(step: &Step, learner: &Learner<f64>, auto_step: &Step, auto: &Learner<f64>) {
         let difference = (learner.net.parameters() - auto.net.parameters()).abs().max().double_value(&[]);
         assert!(difference < 1e-11, "parameters differ by {difference:e}");
         let pairs =
@@ -158,22 +203,23 @@ mod tests {
             let params = AdamParams::new(1e-2).clip(Some(0.3));
             let new = |sizes: &[usize]| Learner::new(network(sizes, seeds), params);
             let (mut critic, mut auto) = (new(&[5, 8, 6, outputs]), new(&[5, 8, 6, outputs]));
-            let (x, y) = (batch(seeds, 5), batch(seeds, outputs as i64));
+            let ((x, x_tensor), (y, y_tensor)) = (batch(seeds, 5), batch(seeds, outputs));
             for _ in 0..3 {
                 let step = critic.regress(&x, &y);
-                let auto_step = auto.step(&mse(&auto.net.forward(&x), &y));
+                let auto_step = auto.step(&mean(&(auto.net.forward(&x_tensor) - &y_tensor).square()));
                 assert_same(&step, &critic, &auto_step, &auto);
             }
 
-            let critic = network(&[5, 8, 6, 1], seeds);
-            let bounds = ActionBox::new(&[-1.0, 0.0], &[1.0, 5.0], Kind::Double);
+            let mut critic = new(&[5, 8, 6, 1]);
+            let bounds = ActionBox::new(&[-1.0, 0.0], &[1.0, 5.0]);
             let (mut actor, mut auto) = (new(&[3, 8, 2]), new(&[3, 8, 2]));
-            let observation = batch(seeds, 3);
+            let (observation, observation_tensor) = batch(seeds, 3);
             for _ in 0..3 {
-                let step = actor.ascend(&bounds, &observation, &critic, &x, 2..4);
-                let action = bounds.squash(&auto.net.forward(&observation));
-                let input = Tensor::cat(&[x.narrow(2, 0, 2), action, x.narrow(2, 4, 1)], 2);
-                let auto_step = auto.step(&policy_loss(&critic.forward(&input)));
+                let step = actor.ascend(&bounds, &observation, &mut critic, &mut x.clone(), 2..4);
+                let (centre, half) = (Tensor::from_slice(&[0.0, 2.5]), Tensor::from_slice(&[1.0, 2.5]));
+                let action = auto.net.forward(&observation_tensor).tanh() * half + centre;
+                let input = Tensor::cat(&[x_tensor.narrow(2, 0, 2), action, x_tensor.narrow(2, 4, 1)], 2);
+                let auto_step = auto.step(&-mean(&critic.net.forward(&input)));
                 assert_same(&step, &actor, &auto_step, &auto);
             }
         }

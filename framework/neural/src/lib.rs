@@ -9,6 +9,8 @@
 //! In reading order:
 //!
 //! * [`mlp`]: a multi-layer perceptron whose parameters are one flat tensor `[S, P]`.
+//! * [`pass`]: the forward and backward pass by hand.
+//! * [`real`]: `f32` and `f64`.
 //! * [`adam`]: the optimiser over such a tensor.
 //! * [`learner`]: a network with its optimiser; one gradient step at a time.
 //! * [`losses`]: the TD target, the critic's and the deterministic actor's loss.
@@ -21,10 +23,9 @@
 //!
 //! # Determinism
 //!
-//! The same inputs give the same bits, in every run and on every thread of one machine and build. In a lane of the same
-//! width and at the same place in it, a seed gives the same bits whatever seeds run beside it. Between widths or places
-//! the rounding differs (about 1e-7 after a few steps): who needs bits that depend on the seed alone takes lanes of one
-//! seed, the default on a CPU.
+//! The same inputs give the same bits, in every run and on every thread of one machine and build. What goes by hand over
+//! slices goes seed by seed: a seed gives the same bits whatever seeds run beside it, however wide the lane is. (On the
+//! ways through autograd libtorch's batched products round differently in lanes of different widths.)
 //!
 //! # Errors
 //!
@@ -40,9 +41,11 @@
 
 pub mod mlp;
 
-mod backward;
+pub mod pass;
 
 mod kernel;
+
+pub mod real;
 
 pub mod adam;
 
@@ -53,6 +56,14 @@ pub mod losses;
 pub mod action_box;
 
 pub mod noise;
+
+pub mod head;
+
+pub mod density;
+
+pub mod input;
+
+pub mod temperature;
 
 pub mod actor;
 
@@ -67,11 +78,17 @@ pub mod testing;
 pub use action_box::ActionBox;
 pub use actor::{Actor, ActorParams, WarmupPlay, check_box, check_positive, check_range};
 pub use adam::{Adam, AdamParams};
-pub use convert::{rows, tensor, write_into};
+pub use convert::{join, numbers, tensor};
+pub use density::{Density, regularise};
 pub use exclusive::Exclusive;
+pub use head::{Head, check_sampled};
+pub use input::{Block, seed_rows, side_by_side};
 pub use learner::{Learner, Step};
-pub use losses::{mse, policy_loss, td_target};
+pub use losses::{PerSeed, mse, policy_loss, td_target};
 pub use mlp::{LastLayer, Mlp};
 pub use noise::{Explorer, Noise};
+pub use pass::Pass;
+pub use real::Real;
 pub use tch::{Kind, Tensor};
+pub use temperature::Temperature;
 pub use threads::pin;

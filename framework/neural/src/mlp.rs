@@ -1,16 +1,20 @@
 //! A multi-layer perceptron, one per seed of a lane, all in one flat parameter tensor.
 //!
 //! ReLU between the layers, nothing after the last. The parameters of a network are one leaf tensor `[S, P]`: one Adam
-//! update, one soft update and one gradient for all layers and seeds. The forward pass looks at the layers through views
-//! of it, and the backward pass joins their gradients again.
+//! update, one soft update and one gradient for all layers and seeds. There are two ways through a network: by hand over
+//! slices ([`Mlp::predict`], [`Mlp::backward`]), the fast one, and through autograd's graph ([`Mlp::forward`]), for
+//! whatever else is computed with its outputs.
 
-use crate::backward::Tape;
-use crate::convert::{restore_tensor, save_tensor};
+use crate::convert::{restore_array, save_array};
+use crate::kernel::Flat;
+use crate::pass::Pass;
+use crate::real::Real;
 use crate::threads::pin;
 use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use std::ops::Range;
+use tch::Tensor;
 
 /// How the last layer of a network starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,26 +33,18 @@ pub enum LastLayer {
 ///
 /// Order of the parameters of one seed: layer by layer, the weight `[in, out]` row-major, then the bias `[out]`.
 #[derive(Debug)]
-pub struct Mlp {
+pub struct Mlp<T = f32> {
     sizes: Vec<usize>,
-    /// Lengths of the pieces of the flat tensor: weight, bias, weight, bias, ...
-    pieces: Vec<i64>,
     /// `[S, P]`
-    parameters: Tensor,
-    /// Views of the parameters for use outside the graph. With one seed they are `[in, out]` and `[1, out]`: libtorch's
-    /// plain products are faster than its batched ones.
-    views: Layers,
+    parameters: Flat<T>,
 }
 
-/// Weight and bias of each layer.
-pub(crate) type Layers = Vec<(Tensor, Tensor)>;
-
-impl Mlp {
+impl<T: Real> Mlp<T> {
     /// A network with layers of the given sizes, e.g. `[in, 100, 100, out]`, for `streams.len()` seeds.
     ///
     /// Weights and biases are uniform in ±1/sqrt(fan in), as in PyTorch's `Linear`; for the last layer see [`LastLayer`].
     /// Seed `k` is drawn from `streams[k]` alone, in the order of the parameters.
-    pub fn new<R: Rng>(sizes: &[usize], last: LastLayer, kind: Kind, streams: &mut [R]) -> Self {
+    pub fn new<R: Rng>(sizes: &[usize], last: LastLayer, streams: &mut [R]) -> Self {
         pin();
         let mut values = Vec::new();
         for stream in streams.iter_mut() {
@@ -63,40 +59,38 @@ impl Mlp {
                 values.extend((0..count).map(|_| bound * (2.0 * stream.random::<f64>() - 1.0)));
             }
         }
-        let parameters = Tensor::from_slice(&values).view([streams.len() as i64, -1]).to_kind(kind);
-        Mlp::with_views(sizes, parameters)
+        let parameters = Tensor::from_slice(&values).view([streams.len() as i64, -1]).to_kind(T::KIND);
+        Mlp::with(sizes, parameters)
     }
 
     /// A network with a copy of the given parameters `[S, P]`, in the order of the type's documentation.
     ///
     /// # Panics
     ///
-    /// If `P` is not the number of parameters of a network of these sizes.
+    /// If `P` is not the number of parameters of a network of these sizes, or if the tensor is not of `T`.
     pub fn from_parameters(sizes: &[usize], parameters: &Tensor) -> Self {
         pin();
-        Mlp::with_views(sizes, parameters.detach().copy())
+        Mlp::with(sizes, parameters.detach().copy())
     }
 
-    fn with_views(sizes: &[usize], parameters: Tensor) -> Self {
-        let pieces = pieces(sizes);
-        assert_eq!(parameters.size2().ok().map(|size| size.1), Some(pieces.iter().sum()), "parameters of {sizes:?}");
-        let mut net = Mlp { sizes: sizes.to_vec(), pieces, parameters, views: vec![] };
-        net.views = net.views_of(&net.parameters);
-        net
+    fn with(sizes: &[usize], parameters: Tensor) -> Self {
+        let count: i64 = pieces(sizes).iter().sum();
+        assert_eq!(parameters.size2().ok().map(|size| size.1), Some(count), "parameters of {sizes:?}");
+        Mlp { sizes: sizes.to_vec(), parameters: Flat::new(parameters) }
     }
 
-    /// A critic of the usual make: `input` numbers in, one value out, as PyTorch would start it, in [`Kind::Float`].
+    /// A critic of the usual make: `input` numbers in, one value out, as PyTorch would start it.
     pub fn critic<R: Rng>(input: usize, hidden: &[usize], streams: &mut [R]) -> Self {
         let sizes: Vec<_> = [&[input], hidden, &[1]].concat();
-        Mlp::new(&sizes, LastLayer::Same, Kind::Float, streams)
+        Mlp::new(&sizes, LastLayer::Same, streams)
     }
 
     /// A copy, such as the target network of an online network. It never asks for gradients.
-    pub fn twin(&self) -> Mlp {
-        Mlp::from_parameters(&self.sizes, &self.parameters)
+    pub fn twin(&self) -> Mlp<T> {
+        Mlp::from_parameters(&self.sizes, self.parameters.tensor())
     }
 
-    /// Inputs `[S, B, in]` to outputs `[S, B, out]`. Part of autograd's graph; see [`Mlp::predict`].
+    /// Inputs `[S, B, in]` to outputs `[S, B, out]`, as part of autograd's graph; see [`Mlp::predict`].
     pub fn forward(&self, x: &Tensor) -> Tensor {
         pin();
         let layers = self.layers();
@@ -108,49 +102,63 @@ impl Mlp {
         last.1.baddbmm(&h, &last.0, 1.0, 1.0)
     }
 
-    /// Inputs `[S, B, in]` to outputs `[S, B, out]`, outside the graph: faster than [`Mlp::forward`].
-    pub fn predict(&self, x: &Tensor) -> Tensor {
-        Tape::record(self, x).output(self)
+    /// Inputs `[S, B, in]` to outputs `[S, B, out]`, outside the graph; the batch `B` follows from the length. `pass`
+    /// keeps the outputs and what the ways back need.
+    ///
+    /// # Panics
+    ///
+    /// If the input is no whole number of rows of each seed.
+    pub fn predict<'a>(&self, x: &[T], pass: &'a mut Pass<T>) -> &'a [T] {
+        pass.forward(&self.sizes, self.parameters.values(), self.seeds(), x);
+        pass.output()
     }
 
-    /// Views of the layers: weight `[S, in, out]` and bias `[S, 1, out]`.
+    /// Writes the gradient with respect to the parameters, `[S, P]`, given that with respect to the outputs `[S, B, out]`
+    /// of the last [`Mlp::predict`] into `pass`. Since then the parameters have to be unchanged.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths do not fit.
+    pub fn backward(&self, pass: &mut Pass<T>, output_gradient: &[T], gradient: &mut [T]) {
+        let parameters = self.parameters.values();
+        pass.backward(&self.sizes, parameters, self.seeds(), output_gradient, Some(gradient), None);
+    }
+
+    /// Writes the gradient with respect to some columns of the input, `[S, B, columns]`; otherwise as [`Mlp::backward`].
+    ///
+    /// # Panics
+    ///
+    /// If the lengths do not fit.
+    pub fn input_gradient(&self, pass: &mut Pass<T>, output_gradient: &[T], columns: Range<usize>, out: &mut [T]) {
+        let parameters = self.parameters.values();
+        pass.backward(&self.sizes, parameters, self.seeds(), output_gradient, None, Some((columns, out)));
+    }
+
+    /// Views of the layers in autograd's graph: weight `[S, in, out]` and bias `[S, 1, out]`.
     pub fn layers(&self) -> Vec<(Tensor, Tensor)> {
-        let pieces = self.parameters.split_with_sizes(&self.pieces, 1);
+        let pieces = self.parameters.tensor().split_with_sizes(pieces(&self.sizes), 1);
         let pairs = pieces.chunks_exact(2).zip(self.sizes.windows(2));
         pairs.map(|(p, size)| (p[0].view([-1, size[0] as i64, size[1] as i64]), p[1].unsqueeze(1))).collect()
     }
 
-    /// The layers' views of any flat tensor of this network's shape, such as its gradient, outside the graph.
-    pub(crate) fn views_of(&self, flat: &Tensor) -> Layers {
-        let pieces = flat.detach().split_with_sizes(&self.pieces, 1);
-        let pairs = pieces.chunks_exact(2).zip(self.sizes.windows(2));
-        let layers = pairs.map(|(p, size)| (p[0].view([-1, size[0] as i64, size[1] as i64]), p[1].unsqueeze(1)));
-        layers.map(|(weight, bias)| (self.narrow_seeds(&weight), self.narrow_seeds(&bias))).collect()
-    }
-
-    /// The views of the parameters.
-    pub(crate) fn views(&self) -> &Layers {
-        &self.views
-    }
-
-    /// `[1, ...]` to `[...]` if there is one seed.
-    pub(crate) fn narrow_seeds(&self, x: &Tensor) -> Tensor {
-        if self.seeds() == 1 { x.squeeze_dim(0) } else { x.shallow_clone() }
-    }
-
-    /// Undoes [`Mlp::narrow_seeds`].
-    pub(crate) fn widen_seeds(&self, x: &Tensor) -> Tensor {
-        if self.seeds() == 1 { x.unsqueeze(0) } else { x.shallow_clone() }
-    }
-
-    /// All parameters, `[S, P]`.
+    /// All parameters, `[S, P]`. Not to be changed through this reference.
     pub fn parameters(&self) -> &Tensor {
-        &self.parameters
+        self.parameters.tensor()
+    }
+
+    /// All parameters, `[S, P]`, as numbers.
+    pub fn values(&self) -> &[T] {
+        self.parameters.values()
     }
 
     /// All parameters, for the optimiser.
-    pub(crate) fn parameters_mut(&mut self) -> &mut Tensor {
-        &mut self.parameters
+    pub(crate) fn values_mut(&mut self) -> &mut [T] {
+        self.parameters.values_mut()
+    }
+
+    /// Makes the parameters a leaf of autograd's graphs.
+    pub(crate) fn require_gradient(&mut self) {
+        self.parameters = Flat::new(self.parameters.tensor().set_requires_grad(true));
     }
 
     /// Sizes of the layers, first the input, last the output.
@@ -159,33 +167,35 @@ impl Mlp {
     }
 
     /// Number of seeds `S`.
-    pub fn seeds(&self) -> i64 {
-        self.parameters.size()[0]
-    }
-
-    /// Element type.
-    pub fn kind(&self) -> Kind {
-        self.parameters.kind()
+    pub fn seeds(&self) -> usize {
+        self.parameters.seeds()
     }
 
     /// `self <- self + tau (online - self)` (Lillicrap et al. 2016, algorithm 1).
-    pub fn soft_update(&mut self, online: &Mlp, tau: f64) {
-        pin();
-        let _guard = tch::no_grad_guard();
-        let _ = self.parameters.lerp_(&online.parameters, tau);
+    ///
+    /// # Panics
+    ///
+    /// If the networks are of different sizes.
+    pub fn soft_update(&mut self, online: &Mlp<T>, tau: f64) {
+        assert_eq!(self.sizes, online.sizes, "a target follows a network of its own sizes");
+        let tau = T::from_f64(tau);
+        let pairs = self.parameters.values_mut().iter_mut().zip(online.parameters.values());
+        pairs.for_each(|(own, online)| *own += tau * (*online - *own));
     }
 }
 
-impl Checkpoint for Mlp {
+impl<T: Real> Checkpoint for Mlp<T> {
     fn save(&self, to: &mut Snapshot) {
-        save_tensor(to, "parameters", &self.parameters);
+        save_array(to, "parameters", self.seeds(), self.values());
     }
 
     fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
-        restore_tensor(from, "parameters", &mut self.parameters)
+        let seeds = self.seeds();
+        restore_array(from, "parameters", seeds, self.values_mut())
     }
 }
 
+/// Lengths of the pieces of the flat parameters: weight, bias, weight, bias, ...
 fn pieces(sizes: &[usize]) -> Vec<i64> {
     assert!(sizes.len() >= 2 && sizes.iter().all(|&size| size > 0), "{sizes:?} are no layer sizes");
     sizes.windows(2).flat_map(|pair| [(pair[0] * pair[1]) as i64, pair[1] as i64]).collect()
@@ -203,15 +213,15 @@ mod tests {
 
     #[test]
     fn a_seed_starts_the_same_whatever_runs_beside_it() {
-        let together = Mlp::new(&[3, 8, 2], LastLayer::Same, Kind::Float, &mut streams(&[1, 2, 3]));
-        let alone = Mlp::new(&[3, 8, 2], LastLayer::Same, Kind::Float, &mut streams(&[2]));
+        let together = Mlp::<f32>::new(&[3, 8, 2], LastLayer::Same, &mut streams(&[1, 2, 3]));
+        let alone = Mlp::<f32>::new(&[3, 8, 2], LastLayer::Same, &mut streams(&[2]));
         assert!(together.parameters().narrow(0, 1, 1).equal(alone.parameters()));
     }
 
     #[test]
     fn layers_start_within_their_bounds() {
         for (last, bound) in [(LastLayer::Same, 0.1), (LastLayer::Uniform(3e-3), 3e-3), (LastLayer::Zeros, 0.0)] {
-            let net = Mlp::new(&[4, 100, 5], last, Kind::Double, &mut streams(&[7]));
+            let net = Mlp::<f64>::new(&[4, 100, 5], last, &mut streams(&[7]));
             let layers = net.layers();
             let extent = |x: &Tensor| x.abs().max().double_value(&[]);
             assert!((0.49..=0.5).contains(&extent(&layers[0].0)));
@@ -222,18 +232,18 @@ mod tests {
 
     #[test]
     fn a_checkpoint_restores_every_bit() {
-        let net = Mlp::new(&[3, 8, 2], LastLayer::Same, Kind::Float, &mut streams(&[1, 2]));
-        let mut other = Mlp::new(&[3, 8, 2], LastLayer::Same, Kind::Float, &mut streams(&[3, 4]));
+        let net = Mlp::<f32>::new(&[3, 8, 2], LastLayer::Same, &mut streams(&[1, 2]));
+        let mut other = Mlp::<f32>::new(&[3, 8, 2], LastLayer::Same, &mut streams(&[3, 4]));
         other.restore(&Snapshot::of(&net)).unwrap();
         assert_eq!(Snapshot::of(&other), Snapshot::of(&net));
-        let mut wider = Mlp::new(&[3, 9, 2], LastLayer::Same, Kind::Float, &mut streams(&[3, 4]));
+        let mut wider = Mlp::<f32>::new(&[3, 9, 2], LastLayer::Same, &mut streams(&[3, 4]));
         assert!(wider.restore(&Snapshot::of(&net)).is_err());
     }
 
     #[test]
     fn a_soft_update_goes_the_fraction_tau_of_the_way() {
-        let online = Mlp::new(&[1, 1], LastLayer::Same, Kind::Double, &mut streams(&[1]));
-        let mut target = Mlp::new(&[1, 1], LastLayer::Zeros, Kind::Double, &mut streams(&[1]));
+        let online = Mlp::<f64>::new(&[1, 1], LastLayer::Same, &mut streams(&[1]));
+        let mut target = Mlp::<f64>::new(&[1, 1], LastLayer::Zeros, &mut streams(&[1]));
         target.soft_update(&online, 0.25);
         assert!(target.parameters().allclose(&(online.parameters() * 0.25), 1e-15, 0.0, false));
         assert!(!target.parameters().requires_grad());

@@ -1,12 +1,12 @@
 //! For tests: fixtures of numbers that PyTorch computed, as the `make.py` beside each describes them. A value of one seed
-//! is a nested list; a tensor stacks those of several seeds.
+//! is a nested list; those of several seeds are stacked.
 
 #![expect(clippy::missing_panics_doc, reason = "every function panics when the fixture does not read as documented")]
 
 use crate::adam::AdamParams;
+use crate::convert::tensor;
 use crate::mlp::Mlp;
 use serde_json::Value;
-use tch::Tensor;
 
 /// A JSON file.
 pub fn fixture(path: &str) -> Value {
@@ -22,29 +22,21 @@ pub fn numbers(value: &Value) -> Vec<f64> {
     }
 }
 
-/// One tensor `[S, ...]` from a value of each seed.
-pub fn stack(seeds: &[&Value], shape: &[i64]) -> Tensor {
-    let all: Vec<f64> = seeds.iter().flat_map(|value| numbers(value)).collect();
-    let shape: Vec<i64> = [seeds.len() as i64].iter().chain(shape).copied().collect();
-    Tensor::from_slice(&all).view(shape.as_slice())
+/// The numbers `[S, ...]` of a value of each seed.
+pub fn stack(seeds: &[&Value]) -> Vec<f64> {
+    seeds.iter().flat_map(|value| numbers(value)).collect()
 }
 
 /// The flat parameters `[S, P]` of a network, from its layers of each seed.
-pub fn parameters(seeds: &[&Value]) -> Tensor {
+pub fn parameters(seeds: &[&Value]) -> Vec<f64> {
     let flat = |layer: &Value| [numbers(&layer["weight"]), numbers(&layer["bias"])].concat();
-    let all: Vec<f64> = seeds
-        .iter()
-        .flat_map(|layers| {
-            layers.as_array().expect("the fixture reads as its `make.py` documents").iter().flat_map(flat)
-        })
-        .collect();
-    Tensor::from_slice(&all).view([seeds.len() as i64, -1])
+    seeds.iter().flat_map(|layers| items(layers).into_iter().flat_map(flat)).collect()
 }
 
 /// The network `[S, P]` with the layers of each seed.
-pub fn network(sizes: &Value, seeds: &[&Value]) -> Mlp {
+pub fn network(sizes: &Value, seeds: &[&Value]) -> Mlp<f64> {
     let sizes: Vec<usize> = numbers(sizes).iter().map(|&size| size as usize).collect();
-    Mlp::from_parameters(&sizes, &parameters(seeds))
+    Mlp::from_parameters(&sizes, &tensor(&parameters(seeds), &[seeds.len() as i64, -1]))
 }
 
 /// The items of a list.
@@ -57,27 +49,17 @@ pub fn field<'a>(values: &[&'a Value], name: &str) -> Vec<&'a Value> {
     values.iter().map(|value| &value[name]).collect()
 }
 
-/// That two tensors differ by less than 1e-10 everywhere.
+/// That ours are the numbers of each seed in the fixture, to 1e-10.
 ///
 /// # Panics
 ///
-/// With `what`, when they do not.
+/// With `what`, when they are not.
 #[track_caller]
-pub fn assert_close(ours: &Tensor, theirs: &Tensor, what: &str) {
-    assert_eq!(ours.size(), theirs.size(), "{what}");
-    let difference = (ours - theirs).abs().max().double_value(&[]);
-    assert!(difference < 1e-10, "{what} differs by {difference:e}");
-}
-
-/// The same for numbers of each seed.
-///
-/// # Panics
-///
-/// With `what`, when they differ.
-#[track_caller]
-pub fn assert_all_close(ours: &[f64], seeds: &[&Value], what: &str) {
-    let theirs: Vec<f64> = seeds.iter().flat_map(|value| numbers(value)).collect();
-    assert_close(&Tensor::from_slice(ours), &Tensor::from_slice(&theirs), what);
+pub fn assert_close(ours: &[f64], theirs: &[f64], what: &str) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+        assert!((ours - theirs).abs() < 1e-10, "{what} {i}: {ours}, expected {theirs}");
+    }
 }
 
 /// The optimiser's settings that a fixture names.

@@ -60,8 +60,8 @@ impl Decision {
             let largest = values.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
             let mut residual = 0.0;
             let mut changed = false;
-            for state in 0..states {
-                let mut best = (policy[state], self.promise(policy[state], discount, &values));
+            for (state, chosen) in policy.iter_mut().enumerate() {
+                let mut best = (*chosen, self.promise(*chosen, discount, &values));
                 let here = best.1;
                 for choice in self.first_choice[state]..self.first_choice[state + 1] {
                     let promise = self.promise(choice, discount, &values);
@@ -71,8 +71,8 @@ impl Decision {
                     }
                     residual = f64::max(residual, promise - here);
                 }
-                changed |= best.0 != policy[state];
-                policy[state] = best.0;
+                changed |= best.0 != *chosen;
+                *chosen = best.0;
             }
             if !changed {
                 let choice = policy.iter().zip(&self.first_choice).map(|(choice, first)| choice - first).collect();

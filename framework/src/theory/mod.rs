@@ -12,6 +12,10 @@
 //! ([`dominance`]) and exact potentials ([`potential`]); Markov games are tested for one by cycles of policies
 //! ([`markov_potential`]).
 //!
+//! The paper's own constructions: the graphical model for game ([`gmg`]) with flow and KL equilibria ([`flow`]), tabular
+//! variational policy gradient ([`vpg`]) and opponent models ([`opponent_model`]), and the games that its statements are
+//! tested on ([`games`]).
+//!
 //! Everything here is computed, never sampled, and nothing here knows of the world, of plugins or of networks. What
 //! cannot be computed is refused with the reason ([`error`]).
 
@@ -23,18 +27,24 @@ pub mod entropy;
 pub mod error;
 pub mod evaluate;
 pub mod finite_game;
+pub mod flow;
+pub mod games;
+pub mod gmg;
 pub mod lqre;
 pub mod markov_potential;
+pub mod minimise;
 pub mod mixed;
 pub mod nash_conv;
 pub mod nfg;
 pub mod normal_form;
+pub mod opponent_model;
 pub mod playing;
 pub mod potential;
 pub mod profile;
 pub mod pure_nash;
 pub mod rational;
 pub mod tabular;
+pub mod vpg;
 
 pub use best_response::best_response;
 pub use decision::Optimum;

@@ -80,6 +80,17 @@ impl Profile {
         profile
     }
 
+    /// Every player's policy the softmax of its logits, in each state.
+    ///
+    /// # Panics
+    /// When there are too few logits or too many.
+    pub fn softmax(layout: &Arc<Layout>, logits: &[f64]) -> Self {
+        assert_eq!(logits.len(), layout.len(), "one logit per player, state and action");
+        let mut profile = Self { layout: Arc::clone(layout), values: logits.to_vec() };
+        profile.each(|_, _, part| softmax(part));
+        profile
+    }
+
     /// The numbers as they are given, checked.
     ///
     /// # Errors
@@ -137,6 +148,14 @@ impl Profile {
         assert_eq!(self.layout, other.layout, "profiles of two games are compared");
         self.values.iter().zip(&other.values).fold(0.0, |most, (x, y)| (x - y).abs().max(most))
     }
+}
+
+/// Logits to probabilities, in place.
+pub fn softmax(x: &mut [f64]) {
+    let most = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    x.iter_mut().for_each(|x| *x = (*x - most).exp());
+    let sum: f64 = x.iter().sum();
+    x.iter_mut().for_each(|x| *x /= sum);
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl TabularGame {
             return Err(TheoryError::Invalid(format!("the discount is {}; expected 0 to 1", self.discount)));
         }
         let sum: f64 = self.start.iter().sum();
-        if self.start.iter().any(|p| !(*p >= 0.0)) || (sum - 1.0).abs() > ROUNDING {
+        if self.start.iter().any(|p| p.is_nan() || *p < 0.0) || (sum - 1.0).abs() > ROUNDING {
             let what =
                 format!("the probabilities to start in a state sum to {sum}; expected none below 0, and 1 in all");
             return Err(TheoryError::Invalid(what));
@@ -151,7 +151,7 @@ impl TabularGame {
             return Err(TheoryError::Invalid(format!("{} the rewards are {rewards:?}; expected finite numbers", at())));
         }
         let sum: f64 = next.iter().map(|(_, probability)| probability).sum();
-        if next.iter().any(|(to, p)| *to >= self.states() || !(*p >= 0.0)) || sum > 1.0 + ROUNDING {
+        if next.iter().any(|(to, p)| *to >= self.states() || p.is_nan() || *p < 0.0) || sum > 1.0 + ROUNDING {
             let what = format!(
                 "{} the next states with their probabilities are {next:?}; expected states below {}, none below 0, and \
                  at most 1 in all",

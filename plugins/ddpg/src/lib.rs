@@ -12,8 +12,8 @@
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Step, Tensor, WarmupPlay, check_box,
-    check_positive, check_range, rows, td_target,
+    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Pass, Real, Step, WarmupPlay, check_box,
+    check_positive, check_range, join, td_target,
 };
 
 params! {
@@ -60,35 +60,73 @@ pub struct Ddpg {
 }
 
 #[derive(Debug)]
-struct Networks {
-    actor: Actor,
-    critic: Learner,
-    critic_target: Mlp,
+struct Networks<T = f32> {
+    actor: Actor<T>,
+    critic: Learner<T>,
+    critic_target: Mlp<T>,
+    buffers: Buffers<T>,
+}
+
+/// What an update computes on its way, kept so that nothing is allocated.
+#[derive(Debug, Default)]
+struct Buffers<T> {
+    /// What the target policy does at the next observations, `[S, B, width]`.
+    next_action: Vec<T>,
+    /// What a critic reads, `[S, B, sum of widths]`.
+    input: Vec<T>,
+    /// The critic's targets, `[S, B]`.
+    y: Vec<T>,
+    /// Of the target critic.
+    pass: Pass<T>,
 }
 
 /// What an update learns from: `[S, B, width]`, rewards and ends `[S, B]`.
-struct Transitions {
-    observation: Tensor,
-    action: Tensor,
-    reward: Tensor,
-    terminated: Tensor,
-    next_observation: Tensor,
+struct Transitions<'a, T = f32> {
+    observation: &'a [T],
+    action: &'a [T],
+    reward: &'a [T],
+    terminated: &'a [T],
+    next_observation: &'a [T],
 }
 
-impl Networks {
+impl<T: Real> Networks<T> {
+    fn new(params: &DdpgParams, seat: &Seat) -> Self {
+        let adam = |rate| AdamParams::new(rate).clip(params.max_grad_norm);
+        let actor = Actor::new(
+            seat,
+            &ActorParams {
+                hidden: &params.hidden,
+                last: if params.start_at_centre { LastLayer::Zeros } else { LastLayer::Same },
+                adam: adam(params.actor_learning_rate),
+                noise: params.noise,
+                warmup: params.warmup,
+                warmup_play: params.warmup_play,
+            },
+        );
+        let input = seat.observation().width() + seat.action().width();
+        let critic = Mlp::critic(input, &params.hidden, &mut seat.streams("critic weights"));
+        let critic_target = critic.twin();
+        let critic = Learner::new(critic, adam(params.critic_learning_rate));
+        Self { actor, critic, critic_target, buffers: Buffers::default() }
+    }
+
     /// One update of Algorithm 1: critic, actor, targets.
-    fn update(&mut self, batch: &Transitions, discount: f64, target_rate: f64) -> (Step, Step) {
-        let Self { actor, critic, critic_target } = self;
+    fn update(&mut self, batch: &Transitions<T>, discount: f64, target_rate: f64) -> (Step, Step) {
+        let Self { actor, critic, critic_target, buffers: Buffers { next_action, input, y, pass } } = self;
+        let rows = batch.reward.len();
         // y = r + gamma Q'(o', mu'(o'))
-        let next_action = actor.bounds.act(&actor.target, &batch.next_observation);
-        let q_next = critic_target.predict(&Tensor::cat(&[&batch.next_observation, &next_action], 2));
-        let y = td_target(&batch.reward, &batch.terminated, discount, &q_next);
+        next_action.resize(batch.action.len(), T::default());
+        actor.target_action(batch.next_observation, next_action);
+        join(rows, [batch.next_observation, next_action].into_iter(), input);
+        let q_next = critic_target.predict(input, pass);
+        td_target(batch.reward, batch.terminated, discount, q_next, y);
         // Critic: down the mean of (Q(o, a) - y)^2.
-        let input = Tensor::cat(&[&batch.observation, &batch.action], 2);
-        let critic_step = critic.regress(&input, &y);
+        join(rows, [batch.observation, batch.action].into_iter(), input);
+        let critic_step = critic.regress(input, y);
         // Actor: up the mean of Q(o, mu(o)).
-        let (seen, width) = (batch.observation.size()[2], input.size()[2]);
-        let actor_step = actor.online.ascend(&actor.bounds, &batch.observation, &critic.net, &input, seen..width);
+        let seen = batch.observation.len() / rows;
+        let own = seen..seen + actor.bounds.dims();
+        let actor_step = actor.online.ascend(&actor.bounds, batch.observation, critic, input, own);
         // Targets: theta' <- tau theta + (1 - tau) theta'.
         critic_target.soft_update(&critic.net, target_rate);
         actor.target.soft_update(&actor.online.net, target_rate);
@@ -113,23 +151,7 @@ impl Algorithm for Ddpg {
     }
 
     fn new(params: &DdpgParams, seat: &Seat) -> Self {
-        let adam = |rate| AdamParams::new(rate).clip(params.max_grad_norm);
-        let actor = Actor::new(
-            seat,
-            &ActorParams {
-                hidden: &params.hidden,
-                last: if params.start_at_centre { LastLayer::Zeros } else { LastLayer::Same },
-                adam: adam(params.actor_learning_rate),
-                noise: params.noise,
-                warmup: params.warmup,
-                warmup_play: params.warmup_play,
-            },
-        );
-        let input = seat.observation().width() + seat.action().width();
-        let critic = Mlp::critic(input, &params.hidden, &mut seat.streams("critic weights"));
-        let critic_target = critic.twin();
-        let critic = Learner::new(critic, adam(params.critic_learning_rate));
-        let networks = Exclusive::new(Networks { actor, critic, critic_target });
+        let networks = Exclusive::new(Networks::new(params, seat));
         Self { params: params.clone(), player: seat.player, networks, losses: Vec::new() }
     }
 
@@ -141,11 +163,11 @@ impl Algorithm for Ddpg {
         self.networks.get().actor.explore(turn, action);
     }
 
-    fn mean_action(&mut self, observation: &[f32], action: &mut [f32]) {
+    fn mean_action(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         self.networks.get().actor.mean_action(observation, action);
     }
 
-    fn target_action(&mut self, observation: &[f32], action: &mut [f32]) {
+    fn target_action(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         self.networks.get().actor.target_action(observation, action);
     }
 
@@ -155,18 +177,17 @@ impl Algorithm for Ddpg {
     }
 
     fn learn(&mut self, lesson: &Lesson) -> Result<(), Fault> {
-        let networks = self.networks.get();
-        let (seeds, own) = (networks.critic.net.seeds(), &lesson.batch.players[self.player]);
-        let take = |values: &[f32]| rows(values, seeds, lesson.batch.size, self.params.batch);
+        let (networks, own) = (self.networks.get(), &lesson.batch.players[self.player]);
         let batch = Transitions {
-            observation: take(&own.observation),
-            action: take(&own.action),
-            reward: take(&own.reward).squeeze_dim(2),
-            terminated: take(&lesson.batch.terminated).squeeze_dim(2),
-            next_observation: take(&own.next_observation),
+            observation: &own.observation,
+            action: &own.action,
+            reward: &own.reward,
+            terminated: &lesson.batch.terminated,
+            next_observation: &own.next_observation,
         };
         let (critic, actor) = networks.update(&batch, self.params.discount, self.params.target_rate);
-        self.losses = critic.loss.into_iter().zip(actor.loss).collect();
+        self.losses.clear();
+        self.losses.extend(critic.loss.into_iter().zip(actor.loss));
         Ok(())
     }
 

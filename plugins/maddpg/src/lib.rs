@@ -14,9 +14,10 @@
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Step, Tensor, WarmupPlay, check_box,
-    check_positive, check_range, rows, td_target,
+    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Pass, Real, Step, WarmupPlay, check_box,
+    check_positive, check_range, join, td_target,
 };
+use smallvec::SmallVec;
 
 params! {
     /// MADDPG (Lowe et al. 2017): a deterministic actor per player, whose critic sees all observations and actions.
@@ -61,40 +62,75 @@ pub struct Maddpg {
 }
 
 #[derive(Debug)]
-struct Networks {
+struct Networks<T = f32> {
     player: usize,
-    actor: Actor,
-    critic: Learner,
-    critic_target: Mlp,
+    actor: Actor<T>,
+    critic: Learner<T>,
+    critic_target: Mlp<T>,
+    buffers: Buffers<T>,
 }
+
+/// What an update computes on its way, kept so that nothing is allocated.
+#[derive(Debug, Default)]
+struct Buffers<T> {
+    /// What a critic reads, `[S, B, sum of widths]`.
+    input: Vec<T>,
+    /// The critic's targets, `[S, B]`.
+    y: Vec<T>,
+    /// Of the target critic.
+    pass: Pass<T>,
+}
+
+/// A slice of each player.
+type PerPlayer<'a, T> = SmallVec<[&'a [T]; 8]>;
 
 /// What an update learns from. Per player `[S, B, width]`, rewards and ends `[S, B]`.
-struct Transitions {
-    observations: Vec<Tensor>,
-    actions: Vec<Tensor>,
-    reward: Tensor,
-    terminated: Tensor,
-    next_observations: Vec<Tensor>,
+struct Transitions<'a, T = f32> {
+    observations: PerPlayer<'a, T>,
+    actions: PerPlayer<'a, T>,
+    reward: &'a [T],
+    terminated: &'a [T],
+    next_observations: PerPlayer<'a, T>,
     /// What the players' target policies do at the next observations.
-    next_actions: Vec<Tensor>,
+    next_actions: PerPlayer<'a, T>,
 }
 
-impl Networks {
+impl<T: Real> Networks<T> {
+    fn new(params: &MaddpgParams, seat: &Seat) -> Self {
+        let adam = |rate| AdamParams::new(rate).clip(params.max_grad_norm);
+        let actor = Actor::new(
+            seat,
+            &ActorParams {
+                hidden: &params.hidden,
+                last: if params.start_at_centre { LastLayer::Zeros } else { LastLayer::Same },
+                adam: adam(params.actor_learning_rate),
+                noise: params.noise,
+                warmup: params.warmup,
+                warmup_play: params.warmup_play,
+            },
+        );
+        let input = seat.game.players.iter().map(|player| player.observation.width() + player.action.width()).sum();
+        let critic = Mlp::critic(input, &params.hidden, &mut seat.streams("critic weights"));
+        let critic_target = critic.twin();
+        let critic = Learner::new(critic, adam(params.critic_learning_rate));
+        Self { player: seat.player, actor, critic, critic_target, buffers: Buffers::default() }
+    }
+
     /// One update of the algorithm in the paper's appendix: critic, actor, targets.
-    fn update(&mut self, batch: &Transitions, discount: f64, target_rate: f64) -> (Step, Step) {
-        let Self { player, actor, critic, critic_target } = self;
+    fn update(&mut self, batch: &Transitions<T>, discount: f64, target_rate: f64) -> (Step, Step) {
+        let Self { player, actor, critic, critic_target, buffers: Buffers { input, y, pass } } = self;
         // Eq. 6: y = r_i + gamma Q'_i(o', mu'_1(o'_1) .. mu'_N(o'_N))
-        let q_next = critic_target.predict(&joint(&batch.next_observations, &batch.next_actions));
-        let y = td_target(&batch.reward, &batch.terminated, discount, &q_next);
+        joint(&batch.next_observations, &batch.next_actions, batch.reward.len(), input);
+        let q_next = critic_target.predict(input, pass);
+        td_target(batch.reward, batch.terminated, discount, q_next, y);
         // Critic: down the mean of (Q_i(o, a) - y)^2.
-        let input = joint(&batch.observations, &batch.actions);
-        let critic_step = critic.regress(&input, &y);
+        joint(&batch.observations, &batch.actions, batch.reward.len(), input);
+        let critic_step = critic.regress(input, y);
         // Actor, Eq. 5: up the mean of Q_i(o, a) with a_i = mu_i(o_i), the others' actions as they were played.
-        let width = |tensors: &[Tensor]| tensors.iter().map(|x| x.size()[2]).sum::<i64>();
+        let width = |parts: &[&[T]]| parts.iter().map(|part| part.len() / batch.reward.len()).sum::<usize>();
         let start = width(&batch.observations) + width(&batch.actions[..*player]);
-        let own = start..start + batch.actions[*player].size()[2];
-        let seen = &batch.observations[*player];
-        let actor_step = actor.online.ascend(&actor.bounds, seen, &critic.net, &input, own);
+        let own = start..start + actor.bounds.dims();
+        let actor_step = actor.online.ascend(&actor.bounds, batch.observations[*player], critic, input, own);
         // Targets: theta' <- tau theta + (1 - tau) theta'.
         critic_target.soft_update(&critic.net, target_rate);
         actor.target.soft_update(&actor.online.net, target_rate);
@@ -102,9 +138,9 @@ impl Networks {
     }
 }
 
-/// What a centralised critic reads: all observations, then all actions, `[S, B, sum of widths]`.
-fn joint(observations: &[Tensor], actions: &[Tensor]) -> Tensor {
-    Tensor::cat(&observations.iter().chain(actions).collect::<Vec<_>>(), 2)
+/// What a centralised critic reads: all observations, then all actions, `[rows, sum of widths]`.
+fn joint<T: Real>(observations: &[&[T]], actions: &[&[T]], rows: usize, out: &mut Vec<T>) {
+    join(rows, observations.iter().chain(actions).copied(), out);
 }
 
 impl Algorithm for Maddpg {
@@ -124,23 +160,7 @@ impl Algorithm for Maddpg {
     }
 
     fn new(params: &MaddpgParams, seat: &Seat) -> Self {
-        let adam = |rate| AdamParams::new(rate).clip(params.max_grad_norm);
-        let actor = Actor::new(
-            seat,
-            &ActorParams {
-                hidden: &params.hidden,
-                last: if params.start_at_centre { LastLayer::Zeros } else { LastLayer::Same },
-                adam: adam(params.actor_learning_rate),
-                noise: params.noise,
-                warmup: params.warmup,
-                warmup_play: params.warmup_play,
-            },
-        );
-        let input = seat.game.players.iter().map(|player| player.observation.width() + player.action.width()).sum();
-        let critic = Mlp::critic(input, &params.hidden, &mut seat.streams("critic weights"));
-        let critic_target = critic.twin();
-        let critic = Learner::new(critic, adam(params.critic_learning_rate));
-        let networks = Exclusive::new(Networks { player: seat.player, actor, critic, critic_target });
+        let networks = Exclusive::new(Networks::new(params, seat));
         Self { params: params.clone(), networks, losses: Vec::new() }
     }
 
@@ -152,11 +172,11 @@ impl Algorithm for Maddpg {
         self.networks.get().actor.explore(turn, action);
     }
 
-    fn mean_action(&mut self, observation: &[f32], action: &mut [f32]) {
+    fn mean_action(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         self.networks.get().actor.mean_action(observation, action);
     }
 
-    fn target_action(&mut self, observation: &[f32], action: &mut [f32]) {
+    fn target_action(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         self.networks.get().actor.target_action(observation, action);
     }
 
@@ -166,19 +186,18 @@ impl Algorithm for Maddpg {
     }
 
     fn learn(&mut self, lesson: &Lesson) -> Result<(), Fault> {
-        let networks = self.networks.get();
-        let (seeds, players) = (networks.critic.net.seeds(), &lesson.batch.players);
-        let take = |values: &[f32]| rows(values, seeds, lesson.batch.size, self.params.batch);
+        let (networks, players) = (self.networks.get(), &lesson.batch.players);
         let batch = Transitions {
-            observations: players.iter().map(|player| take(&player.observation)).collect(),
-            actions: players.iter().map(|player| take(&player.action)).collect(),
-            reward: take(&players[networks.player].reward).squeeze_dim(2),
-            terminated: take(&lesson.batch.terminated).squeeze_dim(2),
-            next_observations: players.iter().map(|player| take(&player.next_observation)).collect(),
-            next_actions: lesson.target_actions.iter().map(|actions| take(actions)).collect(),
+            observations: players.iter().map(|player| &player.observation[..]).collect(),
+            actions: players.iter().map(|player| &player.action[..]).collect(),
+            reward: &players[networks.player].reward,
+            terminated: &lesson.batch.terminated,
+            next_observations: players.iter().map(|player| &player.next_observation[..]).collect(),
+            next_actions: lesson.target_actions.into(),
         };
         let (critic, actor) = networks.update(&batch, self.params.discount, self.params.target_rate);
-        self.losses = critic.loss.into_iter().zip(actor.loss).collect();
+        self.losses.clear();
+        self.losses.extend(critic.loss.into_iter().zip(actor.loss));
         Ok(())
     }
 

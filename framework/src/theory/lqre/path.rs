@@ -396,7 +396,7 @@ impl<'g> Tracer<'g> {
         let unknowns = self.unknowns();
         let mut profile = Profile::uniform(self.system.game.layout());
         profile.values.copy_from_slice(&at.as_slice()[..unknowns]);
-        profile.each(|_, _, part| super::system::softmax(part));
+        profile.each(|_, _, part| crate::theory::profile::softmax(part));
         Point { lambda: at[unknowns] / self.range, profile }
     }
 

@@ -14,7 +14,7 @@ use crate::theory::contract::Contraction;
 use crate::theory::entropy::entropy;
 use crate::theory::error::TheoryError;
 use crate::theory::evaluate::{check_states, solve, transitions};
-use crate::theory::profile::Profile;
+use crate::theory::profile::{Profile, softmax};
 use crate::theory::tabular::{TabularGame, advance};
 
 /// The largest difference of a probability to that of the logit response to the profile at `lambda`.
@@ -28,14 +28,6 @@ pub fn residual(game: &TabularGame, profile: &Profile, lambda: f64, own_entropy:
     let mut response = Profile { layout: profile.layout.clone(), values: system.logits.clone() };
     response.each(|_, _, part| softmax(part));
     Ok(response.distance(profile))
-}
-
-/// Logits to probabilities, in place.
-pub(super) fn softmax(x: &mut [f64]) {
-    let most = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    x.iter_mut().for_each(|x| *x = (*x - most).exp());
-    let sum: f64 = x.iter().sum();
-    x.iter_mut().for_each(|x| *x /= sum);
 }
 
 fn centre(x: &mut [f64]) {
