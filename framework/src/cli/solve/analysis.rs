@@ -1,26 +1,29 @@
 //! All that is computed of a game, ready to be shown or written.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::SolveArgs;
 use super::input::Input;
 use crate::run::Mistake;
-use crate::theory::dominance::{Dominated, eliminate, weakly_dominated};
+use crate::theory::dominance::{self, Dominated, eliminate, weakly_dominated};
 use crate::theory::lqre::{self, End, Options, Path};
 use crate::theory::markov_potential::{self, policy_cycles};
 use crate::theory::mixed::mixed_nash;
-use crate::theory::potential::{Potential, potential};
-use crate::theory::pure_nash::pure_nash;
+use crate::theory::potential::{Potential, potential_within};
+use crate::theory::pure_nash::{pure_nash, regret};
 use crate::theory::{
-    Entropy, NormalForm, Objective, Profile, TabularGame, TheoryError, nash_conv, rational, social_optimum,
+    Entropy, Layout, NormalForm, Objective, Profile, TabularGame, TheoryError, nash_conv, rational, social_optimum,
 };
 
 /// Policy cycles that are looked at in games of several states.
 const CYCLES: usize = 1_000;
-/// Payoffs of larger games are not written out.
-const PAYOFFS_SHOWN: usize = 10_000;
+/// Longest step along the path of logit equilibria, in logits: a line through its points looks smooth.
+const LONGEST_STEP: f64 = 0.25;
+/// Longer lists of payoffs or pure equilibria are not written out in full.
+pub(super) const MOST_LISTED: usize = 10_000;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Analysis {
@@ -34,12 +37,16 @@ pub(super) struct Analysis {
     /// Only of one-shot games.
     pub one_shot: Option<OneShot>,
     /// Only of games of several states.
-    pub policy_cycles: Vec<Cycles>,
+    #[serde(serialize_with = "or_error")]
+    pub policy_cycles: Result<Vec<Cycles>, String>,
+    #[serde(serialize_with = "or_error")]
     pub optimum: Result<Optimum, String>,
     pub profiles: Vec<Examined>,
+    #[serde(serialize_with = "or_error")]
     pub lqre: Result<Lqre, String>,
+    /// Where a profile's numbers stand.
     #[serde(skip)]
-    pub table: TabularGame,
+    pub layout: Arc<Layout>,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,15 +62,22 @@ pub(super) struct OneShot {
     pub payoffs: Option<Vec<Vec<String>>>,
     pub exact: bool,
     pub constant_sum: Option<f64>,
-    pub strictly_dominated: Vec<Dominance>,
-    pub weakly_dominated: Vec<Dominance>,
-    pub pure_equilibria: Vec<Vec<String>>,
-    pub extreme_equilibria: Result<Mixed, String>,
+    pub strictly_dominated: Dominance,
+    pub weakly_dominated: Dominance,
+    pub pure_equilibria: Pure,
+    /// Only of games of two players.
+    pub extreme_equilibria: Option<Mixed>,
     pub potential: PotentialFound,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Dominance {
+    pub complete: bool,
+    pub strategies: Vec<DominatedStrategy>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DominatedStrategy {
     pub player: String,
     pub strategy: String,
     pub by: String,
@@ -71,19 +85,37 @@ pub(super) struct Dominance {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Mixed {
-    pub complete: bool,
-    pub equilibria: Vec<Examined>,
+pub(super) struct Pure {
+    pub count: usize,
+    /// The first of them.
+    pub listed: Vec<PureEquilibrium>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct PureEquilibrium {
+    pub strategies: Vec<String>,
+    pub regret: f64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Mixed {
+    Found { complete: bool, equilibria: Vec<Examined> },
+    Refused { error: String },
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct PotentialFound {
-    pub exists: bool,
+    /// Not known where the time was up before a witness was found.
+    pub exists: Option<bool>,
+    /// None where there are too many.
     pub values: Option<Vec<f64>>,
     pub violation: f64,
-    /// Strategies of all players in the four cells of the worst cycle.
+    /// Strategies of all players in the four cells of the worst cycle that was looked at.
     pub witness: Option<[Vec<String>; 4]>,
     pub exact: bool,
+    /// Whether all cycles were looked at.
+    pub complete: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -120,6 +152,8 @@ pub(super) struct Lqre {
     pub equilibria: Vec<LqreAt>,
     pub folds: Vec<f64>,
     pub bifurcations: Vec<f64>,
+    /// Lambdas asked for to which the path did not come.
+    pub missing: Vec<f64>,
     /// In words.
     pub end: &'static str,
     pub reached: bool,
@@ -171,6 +205,7 @@ impl Analysis {
             lambdas: args.lambda.clone(),
             max_lambda: args.max_lambda,
             own_entropy: !args.no_entropy,
+            longest: LONGEST_STEP,
             max_time: limit,
             ..Options::default()
         };
@@ -187,29 +222,24 @@ impl Analysis {
             discount: table.discount(),
             payoff_count: table.players() * table.rows(table.states() - 1).end,
             one_shot: form.map(|form| OneShot::new(form, &table, limit)),
-            policy_cycles: if form.is_some() { Vec::new() } else { cycles(&table).map_err(refused)? },
+            policy_cycles: if form.is_some() { Ok(Vec::new()) } else { cycles(&table).map_err(|e| e.to_string()) },
             optimum: optimum(&table).map_err(|error| error.to_string()),
             profiles,
             lqre,
-            table,
+            layout: Arc::clone(table.layout()),
         })
     }
 
-    /// Whether no solver was stopped before its end.
+    /// Whether no solver was stopped before its end, or refused the game for its size.
     pub fn is_complete(&self) -> bool {
-        let mixed = self.one_shot.as_ref().and_then(|one_shot| one_shot.extreme_equilibria.as_ref().ok());
-        mixed.is_none_or(|mixed| mixed.complete) && self.lqre.as_ref().is_ok_and(|lqre| lqre.reached)
+        let path = self.lqre.as_ref().is_ok_and(|lqre| lqre.reached);
+        let one_shot = self.one_shot.as_ref().is_none_or(OneShot::is_complete);
+        path && one_shot && self.policy_cycles.is_ok() && self.optimum.is_ok()
     }
 }
 
 impl OneShot {
     fn new(form: &NormalForm, table: &TabularGame, limit: Duration) -> Self {
-        let names = |cell: usize| names(form, cell);
-        let mixed = mixed_nash(form, limit).and_then(|all| {
-            let examine = |found: &crate::theory::mixed::Equilibrium| examine("", table, &found.profile);
-            let equilibria = all.found.iter().map(examine).collect::<Result<_, _>>()?;
-            Ok(Mixed { complete: all.complete, equilibria })
-        });
         let text = |player: usize, cell: usize| match form.is_exact() {
             true => form.exact(player, cell).to_string(),
             false => form.payoffs(player)[cell].to_string(),
@@ -217,27 +247,54 @@ impl OneShot {
         let players = 0..form.shape().len();
         let payoffs = || players.map(|player| (0..form.cells()).map(|cell| text(player, cell)).collect()).collect();
         Self {
-            payoffs: (form.cells() * form.shape().len() <= PAYOFFS_SHOWN).then(payoffs),
+            payoffs: (form.cells() * form.shape().len() <= MOST_LISTED).then(payoffs),
             exact: form.is_exact(),
             constant_sum: form.constant_sum(),
-            strictly_dominated: eliminate(form).iter().map(|found| Dominance::new(form, found)).collect(),
-            weakly_dominated: weakly_dominated(form).iter().map(|found| Dominance::new(form, found)).collect(),
-            pure_equilibria: pure_nash(form).into_iter().map(names).collect(),
-            extreme_equilibria: mixed.map_err(|error| error.to_string()),
-            potential: PotentialFound::new(form, potential(form)),
+            strictly_dominated: Dominance::new(form, eliminate(form, limit)),
+            weakly_dominated: Dominance::new(form, weakly_dominated(form, limit)),
+            pure_equilibria: Pure::new(form),
+            extreme_equilibria: (form.shape().len() == 2).then(|| Mixed::new(form, table, limit)),
+            potential: PotentialFound::new(form, potential_within(form, limit)),
         }
+    }
+
+    fn is_complete(&self) -> bool {
+        let mixed = match self.extreme_equilibria {
+            Some(Mixed::Found { complete, .. }) => complete,
+            Some(Mixed::Refused { .. }) => false,
+            None => true,
+        };
+        mixed && self.strictly_dominated.complete && self.weakly_dominated.complete && self.potential.complete
     }
 }
 
 impl Dominance {
-    fn new(form: &NormalForm, found: &Dominated) -> Self {
-        let strategy = |strategy: usize| form.strategies(found.player)[strategy].clone();
-        Self {
-            player: form.players()[found.player].clone(),
-            strategy: strategy(found.strategy),
-            by: strategy(found.by),
-            round: found.round,
-        }
+    fn new(form: &NormalForm, all: dominance::Dominance) -> Self {
+        let one = |found: &Dominated| {
+            let strategy = |strategy: usize| form.strategies(found.player)[strategy].clone();
+            let player = form.players()[found.player].clone();
+            let (strategy, by) = (strategy(found.strategy), strategy(found.by));
+            DominatedStrategy { player, strategy, by, round: found.round }
+        };
+        Self { complete: all.complete, strategies: all.found.iter().map(one).collect() }
+    }
+}
+
+impl Pure {
+    fn new(form: &NormalForm) -> Self {
+        let cells = pure_nash(form);
+        let one = |cell: &usize| PureEquilibrium { strategies: names(form, *cell), regret: regret(form, *cell) };
+        Self { count: cells.len(), listed: cells.iter().take(MOST_LISTED).map(one).collect() }
+    }
+}
+
+impl Mixed {
+    fn new(form: &NormalForm, table: &TabularGame, limit: Duration) -> Self {
+        let found = mixed_nash(form, limit).and_then(|all| {
+            let equilibria = all.found.iter().map(|found| examine("", table, &found.profile));
+            Ok(Self::Found { complete: all.complete, equilibria: equilibria.collect::<Result<_, _>>()? })
+        });
+        found.unwrap_or_else(|error| Self::Refused { error: error.to_string() })
     }
 }
 
@@ -257,8 +314,10 @@ impl PotentialFound {
             let (_, fourth) = named(one, before);
             [first, second, third, fourth]
         });
-        let Potential { values, violation, exact, .. } = found;
-        Self { exists: values.is_some(), values, violation, witness, exact }
+        let Potential { values, violation, exact, complete, .. } = found;
+        let exists = (complete || witness.is_some()).then_some(values.is_some());
+        let values = values.filter(|values| values.len() <= MOST_LISTED);
+        Self { exists, values, violation, witness, exact, complete }
     }
 }
 
@@ -272,13 +331,16 @@ impl Lqre {
         }
         let end = match path.end {
             End::Reached => "the largest lambda was reached",
-            End::Steps => "all steps were taken before the largest lambda",
-            End::Time => "the time was up before the largest lambda",
-            End::Lost => "the path was lost before the largest lambda",
+            End::Steps => "broken off: all steps were taken before the largest lambda",
+            End::Time => "broken off: the time was up before the largest lambda",
+            End::Lost => "lost before the largest lambda: no step was short enough to stay on it",
         };
         let (folds, bifurcations) = (path.folds.clone(), path.bifurcations.clone());
         let own_entropy = options.own_entropy && !table.is_one_shot();
-        Ok(Self { own_entropy, equilibria, folds, bifurcations, end, reached: path.end == End::Reached, path })
+        let found = |lambda: &f64| equilibria.iter().any(|one: &LqreAt| one.lambda == *lambda);
+        let missing = options.lambdas.iter().copied().filter(|lambda| !found(lambda)).collect();
+        let reached = path.end == End::Reached;
+        Ok(Self { own_entropy, equilibria, folds, bifurcations, missing, end, reached, path })
     }
 }
 
@@ -326,9 +388,13 @@ fn optimum(table: &TabularGame) -> Result<Optimum, TheoryError> {
 }
 
 fn cycles(table: &TabularGame) -> Result<Vec<Cycles>, TheoryError> {
-    // Fewer where an evaluation takes longer: about a second in all.
-    let numbers = table.players() * table.rows(table.states() - 1).end + table.states().pow(2);
-    let count = (10_000_000 / numbers.max(1)).clamp(10, CYCLES);
+    // Fewer where an evaluation takes longer: some seconds in all.
+    let cost = table.players() * table.rows(table.states() - 1).end + table.states().saturating_pow(3) / 10;
+    let count = (100_000_000 / cost.max(1)).min(CYCLES);
+    if count == 0 {
+        let what = format!("the game has {} states and {cost:.0e} numbers to go through for each", table.states());
+        return Err(TheoryError::TooLarge(what));
+    }
     let kinds = [(Entropy::None, "rewards"), (Entropy::Own, "own entropy"), (Entropy::Shared, "shared entropy")];
     let mut all = Vec::new();
     for (entropy, values) in kinds {
@@ -342,4 +408,16 @@ fn cycles(table: &TabularGame) -> Result<Vec<Cycles>, TheoryError> {
 
 fn names(form: &NormalForm, cell: usize) -> Vec<String> {
     form.choices(cell).iter().enumerate().map(|(player, choice)| form.strategies(player)[*choice].clone()).collect()
+}
+
+/// What was computed, or `{"error": why not}`.
+fn or_error<T: Serialize, S: Serializer>(result: &Result<T, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Refused<'e> {
+        error: &'e str,
+    }
+    match result {
+        Ok(value) => value.serialize(serializer),
+        Err(error) => Refused { error }.serialize(serializer),
+    }
 }

@@ -35,7 +35,11 @@ impl Input {
 
 /// The games of the file, each different one once.
 pub(super) fn games(args: &SolveArgs, global: &Global) -> Result<Vec<Input>, Vec<Mistake>> {
-    if args.file.extension().is_some_and(|extension| extension == "nfg") {
+    if args.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("nfg")) {
+        if !args.changes.set.is_empty() || args.changes.seeds.is_some() {
+            let what = format!("--set and --seeds change run files, but `{}` is a Gambit file", args.file.display());
+            return Err(vec![Mistake::new(what).help("leave them out, or name a run file")]);
+        }
         return gambit(&args.file).map(|input| vec![input]).map_err(|mistake| vec![mistake]);
     }
     let mut plugins = global.discover();

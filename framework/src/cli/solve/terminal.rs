@@ -4,12 +4,16 @@ use std::fmt::Write;
 
 use comfy_table::{CellAlignment, Table};
 
-use super::analysis::{Analysis, Dominance, Examined, Lqre, OneShot, PotentialFound};
+use super::analysis::{Analysis, Cycles, Dominance, DominatedStrategy, Examined, Lqre, Mixed, OneShot, PotentialFound};
 use crate::report::table::RULES;
+use crate::theory::tabular::advance;
 
 /// Larger tables and longer lists are cut.
 const MOST_ROWS: usize = 20;
 const MOST_COLUMNS: usize = 8;
+const MOST_CELLS: usize = 32;
+/// How a list that a time limit cut short is marked.
+const NOT_ALL: &str = "not all were looked at, the time was up";
 
 /// Everything, ends with a line end.
 pub(super) fn text(analysis: &Analysis) -> String {
@@ -22,14 +26,11 @@ pub(super) fn text(analysis: &Analysis) -> String {
         potential(&mut text, &one_shot.potential);
     }
     // Writing to a String cannot fail, here and below.
-    for cycles in &analysis.policy_cycles {
-        let verdict = match cycles.violation {
-            0.0 => "none of them with a sum other than 0".to_owned(),
-            violation => {
-                format!("no potential: a sum of {violation:.6} ({:.1}% of the values' range)", 100.0 * cycles.relative)
-            }
-        };
-        let _ = writeln!(text, "policy cycles, values of {}: {} tried, {verdict}", cycles.values, cycles.cycles);
+    match &analysis.policy_cycles {
+        Ok(kinds) => kinds.iter().for_each(|cycles| policy_cycles(&mut text, cycles)),
+        Err(what) => {
+            let _ = writeln!(text, "policy cycles: {what}");
+        }
     }
     match &analysis.optimum {
         Ok(optimum) => {
@@ -37,7 +38,7 @@ pub(super) fn text(analysis: &Analysis) -> String {
             if let [actions] = &optimum.actions[..] {
                 let _ = write!(text, " at ({})", actions.join(", "));
             }
-            let _ = writeln!(text, ", residual {:.1e}", optimum.residual);
+            let _ = writeln!(text, ", residual {}", small(optimum.residual));
         }
         Err(what) => {
             let _ = writeln!(text, "social optimum: {what}");
@@ -77,29 +78,36 @@ fn head(text: &mut String, analysis: &Analysis) {
 }
 
 fn payoffs(text: &mut String, analysis: &Analysis, one_shot: &OneShot) {
-    let (names, players) = (|player: usize| &analysis.players[player].actions[0], analysis.players.len());
-    match &one_shot.payoffs {
-        Some(payoffs) if players == 2 && names(0).len() <= MOST_ROWS && names(1).len() <= MOST_COLUMNS => {
-            let mut table = plain();
-            table.set_header(std::iter::once(String::new()).chain(names(1).iter().cloned()));
-            for (row, name) in names(0).iter().enumerate() {
-                let cell = |column: usize| {
-                    let at = row * names(1).len() + column;
-                    format!("{}, {}", payoffs[0][at], payoffs[1][at])
-                };
-                table.add_row(std::iter::once(name.clone()).chain((0..names(1).len()).map(cell)));
+    let all: Vec<_> = analysis.players.iter().map(|player| &player.actions[0]).collect();
+    let names = analysis.players.iter().map(|player| player.name.as_str()).collect::<Vec<_>>().join(", ");
+    let mut table = plain();
+    match (&one_shot.payoffs, &all[..]) {
+        (Some(payoffs), [rows, columns]) if rows.len() <= MOST_ROWS && columns.len() <= MOST_COLUMNS => {
+            table.set_header(std::iter::once(String::new()).chain(columns.iter().cloned()));
+            for (row, name) in rows.iter().enumerate() {
+                let at = |column: usize| row * columns.len() + column;
+                let cell = |column: usize| format!("{}, {}", payoffs[0][at(column)], payoffs[1][at(column)]);
+                table.add_row(std::iter::once(name.clone()).chain((0..columns.len()).map(cell)));
             }
-            let _ = writeln!(
-                text,
-                "\npayoffs ({}, {})\n{}\n",
-                analysis.players[0].name,
-                analysis.players[1].name,
-                table.trim_fmt()
-            );
+        }
+        (Some(payoffs), _) if payoffs[0].len() <= MOST_CELLS && all.len() <= MOST_COLUMNS => {
+            table.set_header(["strategies", "payoffs"]);
+            let shape: Vec<_> = all.iter().map(|strategies| strategies.len()).collect();
+            let mut choice = vec![0; all.len()];
+            for cell in 0..payoffs[0].len() {
+                let chosen = choice.iter().zip(&all).map(|(choice, strategies)| strategies[*choice].as_str());
+                let paid = payoffs.iter().map(|payoffs| payoffs[cell].as_str());
+                table.add_row([chosen.collect::<Vec<_>>().join(", "), paid.collect::<Vec<_>>().join(", ")]);
+                advance(&mut choice, &shape);
+            }
         }
         _ => {
-            let _ = writeln!(text, "{} payoffs (--json has them up to 10,000)\n", analysis.payoff_count);
+            let listed = if one_shot.payoffs.is_some() { " (--json has them)" } else { "" };
+            let _ = writeln!(text, "{} payoffs{listed}", analysis.payoff_count);
         }
+    }
+    if table.row_iter().len() > 0 {
+        let _ = writeln!(text, "\npayoffs ({names})\n{}\n", table.trim_fmt());
     }
     let kind = if one_shot.exact { "exact" } else { "rounded" };
     let sum = one_shot.constant_sum.map_or("no constant sum".to_owned(), |sum| format!("constant sum {}", number(sum)));
@@ -107,52 +115,71 @@ fn payoffs(text: &mut String, analysis: &Analysis, one_shot: &OneShot) {
 }
 
 fn dominance(text: &mut String, one_shot: &OneShot) {
-    let list = |found: &[Dominance], rounds: bool| {
-        let one = |found: &Dominance| {
+    let list = |found: &Dominance, rounds: bool| {
+        let one = |found: &DominatedStrategy| {
             let round = if rounds { format!(" in round {}", found.round) } else { String::new() };
             format!("{}: {} by {}{round}", found.player, found.strategy, found.by)
         };
-        if found.is_empty() { "none".to_owned() } else { cut(found.iter().map(one), "; ") }
+        let none = found.strategies.is_empty();
+        let list = if none { "none".to_owned() } else { cut(found.strategies.iter().map(one), "; ") };
+        if found.complete { list } else { format!("{list}; {NOT_ALL}") }
     };
     let _ = writeln!(text, "strictly dominated (by pure strategies): {}", list(&one_shot.strictly_dominated, true));
     let _ = writeln!(text, "weakly dominated (by pure strategies): {}", list(&one_shot.weakly_dominated, false));
 }
 
 fn equilibria(text: &mut String, analysis: &Analysis, one_shot: &OneShot) {
-    let pure = one_shot.pure_equilibria.iter().map(|names| format!("({})", names.join(", ")));
-    let list = if one_shot.pure_equilibria.is_empty() { "none".to_owned() } else { cut(pure, " ") };
-    let _ = writeln!(text, "pure equilibria: {} {list}", one_shot.pure_equilibria.len());
-    match &one_shot.extreme_equilibria {
-        Ok(mixed) => {
-            let complete = if mixed.complete { "all" } else { "not all, the time was up" };
-            let _ = writeln!(text, "\nextreme equilibria, mixed or pure: {} ({complete})", mixed.equilibria.len());
-            let numbered = mixed.equilibria.iter().enumerate().map(|(at, one)| (vec![(at + 1).to_string()], one));
-            *text += &table(analysis, &[""], numbered);
+    let pure = &one_shot.pure_equilibria;
+    let list = match &pure.listed[..] {
+        [] => "none".to_owned(),
+        some => {
+            let regret = some.iter().fold(0.0, |most: f64, one| most.max(one.regret));
+            let names = some.iter().map(|one| format!("({})", one.strategies.join(", ")));
+            format!("{}, regret {}: {}", pure.count, small(regret), cut(names, " "))
         }
-        Err(what) => {
-            let _ = writeln!(text, "mixed equilibria: {what}");
+    };
+    let _ = writeln!(text, "pure equilibria: {list}");
+    match &one_shot.extreme_equilibria {
+        Some(Mixed::Found { complete, equilibria }) => {
+            let complete = if *complete { "all" } else { NOT_ALL };
+            let _ = writeln!(text, "\nextreme equilibria, mixed or pure: {} ({complete})", equilibria.len());
+            let numbered = equilibria.iter().enumerate().map(|(at, one)| (vec![(at + 1).to_string()], one));
+            if !equilibria.is_empty() {
+                *text += &table(analysis, &[""], numbered);
+            }
+        }
+        Some(Mixed::Refused { error }) => {
+            let _ = writeln!(text, "mixed equilibria: {error}");
+        }
+        None => {
+            let _ = writeln!(text, "mixed equilibria: enumerated for two players only");
         }
     }
 }
 
 fn potential(text: &mut String, found: &PotentialFound) {
     let how = if found.exact { "" } else { " up to rounding" };
-    match (&found.values, &found.witness) {
-        (Some(values), _) => {
-            let values = values.iter().map(|value| number(*value));
-            let _ = writeln!(text, "exact potential{how}: yes, {}", cut(values, " "));
-        }
-        (None, Some(witness)) => {
+    let line = match (found.exists, &found.values, &found.witness) {
+        (Some(true), Some(values), _) => format!("yes{how}, {}", cut(values.iter().map(|value| number(*value)), " ")),
+        (_, _, Some(witness)) => {
             let cells: Vec<_> = witness.iter().map(|names| format!("({})", names.join(", "))).collect();
-            let _ = writeln!(
-                text,
-                "exact potential: no; the gains along {} and back sum to {}",
-                cells.join(" "),
-                number(found.violation)
-            );
+            let so_far = if found.complete { "" } else { "; not all cycles were looked at, the time was up" };
+            format!("no; the gains along {} and back sum to {}{so_far}", cells.join(" "), number(found.violation))
         }
-        (None, None) => {}
-    }
+        (Some(true), None, _) => format!("yes{how}"),
+        _ => format!("not known; {NOT_ALL}"),
+    };
+    let _ = writeln!(text, "exact potential: {line}");
+}
+
+fn policy_cycles(text: &mut String, cycles: &Cycles) {
+    let verdict = match cycles.violation {
+        0.0 => "none of them with a sum other than 0".to_owned(),
+        violation => {
+            format!("no potential: a sum of {violation:.6} ({:.1}% of the values' range)", 100.0 * cycles.relative)
+        }
+    };
+    let _ = writeln!(text, "policy cycles, values of {}: {} tried, {verdict}", cycles.values, cycles.cycles);
 }
 
 fn lqre(text: &mut String, analysis: &Analysis, found: &Lqre) {
@@ -167,13 +194,16 @@ fn lqre(text: &mut String, analysis: &Analysis, found: &Lqre) {
             0 => one.lambda.to_string(),
             passes => format!("{} again ({passes})", one.lambda),
         };
-        (vec![lambda, format!("{:.1e}", one.logit_residual)], &one.examined)
+        (vec![lambda, small(one.logit_residual)], &one.examined)
     });
     *text += &table(analysis, &["lambda", "off the logit response"], rows);
     let list = |lambdas: &[f64]| match lambdas {
         [] => "none".to_owned(),
-        some => cut(some.iter().map(|lambda| format!("{lambda:.6}")), ", "),
+        some => cut(some.iter().map(|lambda| number(*lambda)), ", "),
     };
+    if !found.missing.is_empty() {
+        let _ = writeln!(text, "not found: lambda {}", list(&found.missing));
+    }
     let _ = writeln!(
         text,
         "path: {} points, {}; folds: {}; other branches cross at: {}",
@@ -186,7 +216,7 @@ fn lqre(text: &mut String, analysis: &Analysis, found: &Lqre) {
 
 /// One row per profile: what is given first, then payoffs, NashConv, its residual, and the profile where it is short.
 fn table<'a>(analysis: &Analysis, first: &[&str], rows: impl Iterator<Item = (Vec<String>, &'a Examined)>) -> String {
-    let layout = analysis.table.layout();
+    let layout = &analysis.layout;
     let wide = layout.len() > 12;
     let mut table = plain();
     let rest = ["payoffs", "NashConv", "residual"];
@@ -199,7 +229,7 @@ fn table<'a>(analysis: &Analysis, first: &[&str], rows: impl Iterator<Item = (Ve
             continue;
         }
         let payoffs: Vec<_> = one.payoffs.iter().take(MOST_COLUMNS).map(|payoff| number(*payoff)).collect();
-        cells.extend([payoffs.join(" "), format!("{:.4e}", one.nash_conv), format!("{:.1e}", one.residual)]);
+        cells.extend([payoffs.join(" "), digits(one.nash_conv), small(one.residual)]);
         if !wide {
             let part = |range: std::ops::Range<usize>| {
                 one.profile[range].iter().map(|p| format!("{p:.4}")).collect::<Vec<_>>().join(" ")
@@ -228,6 +258,16 @@ fn number(value: f64) -> String {
     let text = format!("{value:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
+/// A number that is rounding, as a rule.
+fn small(value: f64) -> String {
+    if value == 0.0 { "0".to_owned() } else { format!("{value:.1e}") }
+}
+
+/// A number whose size is what matters: with decimals where they show it.
+fn digits(value: f64) -> String {
+    if value == 0.0 || value >= 1e-4 { number(value) } else { format!("{value:.1e}") }
 }
 
 /// The first items of a long list.
