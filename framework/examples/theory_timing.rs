@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::hint::black_box;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use equiflow::theory::games::{Congestion, TwoLink};
@@ -20,7 +21,17 @@ const LAMBDAS: [f64; 5] = [0.1, 0.5, 1.0, 2.0, 5.0];
 const RUNS: usize = 5;
 const LEAST: Duration = Duration::from_millis(100);
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match &args[..] {
         [game, players] if game == "two_link" => {

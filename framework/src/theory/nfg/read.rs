@@ -143,7 +143,7 @@ impl Reader<'_> {
             return Err(self.lexer.error(what));
         }
         let (needed, what) = if has_outcomes { (cells, "outcomes") } else { (payoffs, "payoffs") };
-        let left = self.lexer.left() + self.lexer.place.length;
+        let left = self.lexer.left();
         if (left as u128) < needed {
             let found = format!("the file ends {left} characters behind, but {needed} {what} follow");
             return Err(self.lexer.error(format!("{found}; expected one for each of {cells} cells")));
@@ -171,6 +171,10 @@ impl Reader<'_> {
                 return Err(self.lexer.unexpected(&format!("`}}` behind the payoffs of {players} players")));
             }
             outcomes.push(payoffs);
+            if outcomes.len() * players > PAYOFF_LIMIT {
+                let what = format!("there are more than {} outcomes", PAYOFF_LIMIT / players);
+                return Err(self.lexer.error(format!("{what}; expected at most {PAYOFF_LIMIT} payoffs")));
+            }
         }
         if self.lexer.token != Token::Close {
             return Err(self.lexer.unexpected("another outcome, or `}` behind the last"));
@@ -432,6 +436,8 @@ mod tests {
             ("{".repeat(1_000_000), "expected `NFG`"),
             (format!("NFG 1 R \"\" {{ \"A\" }} {}", "{ ".repeat(1_000_000)), "expected a strategy's name"),
             (format!("NFG 1 R \"\" {{ \"A\" }} {{ 1 }} {digits}"), "the number has 20000000 digits"),
+            // All on one line, whose characters are counted once and not for every number.
+            (format!("NFG 1 R \"\" {{ \"A\" \"B\" }} {{ 400 400 }} {} x", "0 ".repeat(319_999)), "found `x`"),
             ("NFG 1 R \"\" { \"A\" } { 1 } 1e999999999999999999999".to_owned(), "expected at most 1000"),
             ("NFG 1 R \"\" { \"A\" } { 1 } 1e-2000".to_owned(), "expected at most 1000"),
         ] {
