@@ -68,6 +68,32 @@ fn payoffs_are_those_of_gambit() {
 }
 
 #[test]
+fn files_are_accepted_and_refused_as_by_gambit() {
+    let Some(folder) = shared("nfg_reader_cases") else { return };
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    for case in json(&folder.join("cases.json")).as_array().unwrap() {
+        let name = case["file"].as_str().unwrap();
+        match nfg::open(&folder.join(name)) {
+            Ok(form) => {
+                assert_eq!(case["accepted"], true, "{name}: {}", case["error"]);
+                assert_eq!(form.title, case["title"].as_str().unwrap(), "{name}");
+                assert_eq!(form.comment, case["comment"].as_str().unwrap(), "{name}");
+                assert_eq!(form.players(), texts(&case["players"]), "{name}");
+                for player in 0..form.players().len() {
+                    assert_eq!(form.strategies(player), texts(&case["strategies"][player]), "{name}");
+                    let payoffs: Vec<_> = (0..form.cells()).map(|cell| form.exact(player, cell).to_string()).collect();
+                    assert_eq!(payoffs, texts(&case["payoffs_exact"][player]), "{name}");
+                }
+                assert_eq!(nfg::read(nfg::write(&form).as_bytes()).unwrap(), form, "{name} written and read back");
+            }
+            Err(error) => assert_eq!(case["accepted"], false, "{name}: {error}"),
+        }
+    }
+}
+
+#[test]
 fn nash_conv_is_that_of_open_spiel_and_gambit() {
     let check = |what: &str, table: &TabularGame, profile: &Profile, known: &Value| {
         let found = nash_conv(table, profile).unwrap();
