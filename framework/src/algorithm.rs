@@ -5,7 +5,8 @@ use bevy_ecs::component::{Component, Mutable};
 use crate::checkpoint::Checkpoint;
 use crate::environment::Lane;
 use crate::game::{GameSpec, Space};
-use crate::params::{Invalid, Params};
+use crate::opponent::{Answers, BatchPrediction, Inquiry};
+use crate::params::{Choice, Invalid, Params};
 use crate::replay::Batch;
 use crate::stream::Stream;
 
@@ -35,13 +36,20 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
     fn act(&mut self, turn: &Turn, action: &mut [f32]);
 
     /// Writes the mean actions of its present policy: what evaluation plays. Rows as in `observation`, which holds the
-    /// same number of rows per seed.
-    fn mean_action(&mut self, observation: &[f32], action: &mut [f32]);
+    /// same number of rows per seed. `predictions` are what its opponent models predict there, in the order of the
+    /// players, each [rows, width]; none without opponent models.
+    fn mean_action(&mut self, observation: &[f32], predictions: &[&[f32]], action: &mut [f32]);
 
     /// Writes what its slowly moving target policy does at `observation` [seeds, batch, width]; another player's
     /// centralised critic asks. Without a target policy: the mean action.
-    fn target_action(&mut self, observation: &[f32], action: &mut [f32]) {
-        self.mean_action(observation, action);
+    fn target_action(&mut self, observation: &[f32], predictions: &[&[f32]], action: &mut [f32]) {
+        self.mean_action(observation, predictions, action);
+    }
+
+    /// Draws from its present policy without further exploration, for opponent models that read it. Of a deterministic
+    /// policy: the mean action.
+    fn sample_policy(&mut self, observation: &[f32], predictions: &[&[f32]], action: &mut [f32]) {
+        self.mean_action(observation, predictions, action);
     }
 
     /// How many transitions it wants to learn from after this environment step, counted from 1; 0 for none.
@@ -55,6 +63,26 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
     /// What happened, by seed where it is one's alone.
     fn learn(&mut self, _lesson: &Lesson) -> Result<(), Fault> {
         Ok(())
+    }
+
+    /// The kind of model that it wants of each opponent, with its parameters. The parameter has to be named
+    /// `opponent_model`.
+    fn opponent_model(_params: &Self::Params) -> Option<&Choice> {
+        None
+    }
+
+    /// Whether [`Algorithm::answer`] can say what joint actions are worth to the agent.
+    const VALUES: bool = false;
+
+    /// Says what its policy would do, to its opponent models: of a discrete space all actions with their probabilities,
+    /// of a box a sample. `answers` comes with room for one action per row.
+    fn answer(&mut self, inquiry: &Inquiry, answers: &mut Answers) {
+        self.sample_policy(inquiry.observation, inquiry.shown, &mut answers.actions);
+    }
+
+    /// Whether policies learn after this step, counted from 1, or only what they are judged by (a warm-up).
+    fn policies_learn(&self, _step: u64) -> bool {
+        true
     }
 
     /// Figures about itself for the records, such as losses: calls `put` with a name, the number of the seed in the
@@ -108,6 +136,8 @@ pub struct Turn<'a> {
     pub fresh: &'a [bool],
     /// Environment steps done before this one.
     pub step: u64,
+    /// What each opponent is predicted to do, in the order of the players: [rows, width]. Empty without opponent models.
+    pub predictions: &'a [&'a [f32]],
 }
 
 /// What an agent learns from.
@@ -120,13 +150,15 @@ pub struct Lesson<'a> {
     /// Per player, what its target policy does at the batch's next observations: [seeds, batch, width]. Empty unless
     /// some player of the environment has [`Memory::reads_others`].
     pub target_actions: &'a [&'a [f32]],
+    /// What its opponent models predicted in the batch, in the order of the players. Empty without opponent models.
+    pub predictions: &'a [&'a BatchPrediction],
 }
 
 /// What went wrong in an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The number of the seed in the lane; `None` when the whole lane is lost.
-    pub seed: Option<usize>,
+    /// The numbers of the seeds in the lane; none when the whole lane is lost.
+    pub seeds: Vec<usize>,
     /// What happened.
     pub what: String,
 }

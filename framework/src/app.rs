@@ -8,12 +8,15 @@ use crate::algorithm::Algorithm;
 use crate::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use crate::environment::{Clock, Environment, Episodes, Health, Instances, Live, Outcome, Trial};
 use crate::game::Game;
+use crate::opponent::{self, ModelOf, OpponentModel};
 use crate::record::{Records, record_returns};
-use crate::registry::{AlgorithmKind, GameKind, Registry};
+use crate::registry::{AlgorithmKind, GameKind, OpponentModelKind, Registry};
 use crate::replay::Replay;
-use crate::schedule::{self, BeginTrial, LearnSystems, Rollout, Stage, Step, StepSystems, Turn};
+use crate::schedule::{
+    self, BeginTrial, EndTrial, InBatch, LearnSystems, ModelSystems, Rollout, Stage, Step, StepSystems, Turn,
+};
 use crate::workers::Workers;
-use crate::{evaluate, learn, play};
+use crate::{episode, evaluate, learn, nash, play};
 
 /// The world, its schedules and what was registered. A plugin is a function that takes `&mut App`.
 pub struct App {
@@ -22,6 +25,9 @@ pub struct App {
     savers: Vec<Saver>,
     games: usize,
     algorithms: usize,
+    opponent_models: usize,
+    /// Systems that write records, see [`App::record_in_turn`].
+    records: usize,
 }
 
 impl Default for App {
@@ -36,11 +42,12 @@ impl App {
         let mut world = World::new();
         world.insert_resource(Workers::new(threads));
         world.insert_resource(evaluate::EvaluateEvery(1));
+        world.init_resource::<nash::BestResponse>();
         world.init_resource::<evaluate::EvaluationDue>();
         world.init_resource::<Registry>();
         world.init_resource::<Records>();
         schedule::install(&mut world);
-        let mut app = Self { world, savers: Vec::new(), games: 0, algorithms: 0 };
+        let mut app = Self { world, savers: Vec::new(), games: 0, algorithms: 0, opponent_models: 0, records: 0 };
         app.add_framework_systems();
         app.savers.extend([
             Saver::of_plain::<Clock>("clock"),
@@ -48,6 +55,8 @@ impl App {
             Saver::of_plain::<Episodes<Live>>("episodes"),
             Saver::of::<Outcome<Live>>("outcome"),
             Saver::of::<Replay>("replay"),
+            Saver::of_plain::<opponent::score::Score>("score"),
+            Saver::of::<opponent::Prediction<Live>>("prediction"),
         ]);
         app
     }
@@ -63,13 +72,24 @@ impl App {
                 evaluate::evaluate_when_due.in_set(Evaluate),
                 play::collect_faults.in_set(Record).before(Turn(Stage::Metrics, 0)),
                 record_returns.in_set(Record).in_set(Turn(Stage::Metrics, 0)),
+                opponent::predict::read_policies::<Live>.in_set(ModelSystems::Read),
+                opponent::learn::presume.in_set(InBatch(ModelSystems::Presume)),
+                opponent::learn::read_policies.in_set(InBatch(ModelSystems::Read)),
             ));
         });
+        self.record_in_turn(opponent::score::record_scores);
         self.systems(Rollout, |rollout| {
-            rollout.add_systems(evaluate::sum_actions.in_set(Play));
+            rollout.add_systems((
+                opponent::predict::read_policies::<Trial>.in_set(ModelSystems::Read),
+                evaluate::sum_actions.in_set(Play),
+                opponent::score::compare.in_set(Play),
+            ));
         });
         self.systems(BeginTrial, |begin| {
-            begin.add_systems(evaluate::clear_trial);
+            begin.add_systems((evaluate::clear_trial, opponent::predict::begin_trial));
+        });
+        self.systems(EndTrial, |end| {
+            end.add_systems(evaluate::record_trial.in_set(Turn(Stage::Play, 0)));
         });
     }
 
@@ -92,12 +112,20 @@ impl App {
         self.systems(Rollout, |rollout| {
             rollout.add_systems((
                 in_turn(play::observe::<G, Trial>, StepSystems::Observe, Stage::Observe, turn),
-                in_turn(play::play::<G, Trial>, StepSystems::Play, Stage::Play, turn),
+                in_turn(
+                    (play::play::<G, Trial>, episode::record_step::<G>).chain(),
+                    StepSystems::Play,
+                    Stage::Play,
+                    turn,
+                ),
             ));
         });
         self.systems(BeginTrial, |begin| {
             let system = play::begin_trial::<G>.in_set(Turn(Stage::Play, turn));
             begin.add_systems(system.after(Turn(Stage::Play, before)).before(evaluate::clear_trial));
+        });
+        self.systems(EndTrial, |end| {
+            end.add_systems(nash::judge::<G>.in_set(Turn(Stage::Play, turn)).after(Turn(Stage::Play, before)));
         });
         self.savers.push(Saver::of::<Instances<G, Live>>(name));
         self
@@ -113,20 +141,64 @@ impl App {
         self.algorithms += 1;
         let turn = self.algorithms;
         self.systems(Step, |step| {
+            let publish_batch = opponent::learn::publish::<A>;
             step.add_systems((
+                in_turn(opponent::predict::publish::<A, Live>, ModelSystems::Publish, Stage::Publish, turn),
                 in_turn(learn::act::<A>, StepSystems::Act, Stage::Act, turn),
                 in_turn(learn::request::<A>, LearnSystems::Request, Stage::Request, turn),
                 in_turn(learn::target::<A>, LearnSystems::Target, Stage::Target, turn),
+                in_turn(publish_batch, InBatch(ModelSystems::Publish), Stage::PublishBatch, turn),
+                in_turn(opponent::learn::answer::<A>, LearnSystems::Answer, Stage::Answer, turn),
                 in_turn(learn::update::<A>, LearnSystems::Update, Stage::Update, turn),
-                in_turn(learn::metrics::<A>, StepSystems::Record, Stage::Metrics, turn)
-                    .run_if(evaluate::evaluation_was_due),
             ));
         });
+        self.record_in_turn(learn::metrics::<A>);
         self.systems(Rollout, |rollout| {
-            rollout.add_systems(in_turn(learn::act_in_trial::<A>, StepSystems::Act, Stage::Act, turn));
+            rollout.add_systems((
+                in_turn(opponent::predict::publish::<A, Trial>, ModelSystems::Publish, Stage::Publish, turn),
+                in_turn(learn::act_in_trial::<A>, StepSystems::Act, Stage::Act, turn),
+            ));
         });
         self.savers.push(Saver::of::<A>(name));
         self
+    }
+
+    /// Registers a kind of opponent model under a name and adds its systems.
+    ///
+    /// # Panics
+    /// When an opponent model of that name is there already.
+    pub fn register_opponent_model<M: OpponentModel>(&mut self, name: &'static str) -> &mut Self {
+        let kinds = &mut self.world.resource_mut::<Registry>().opponent_models;
+        let taken = kinds.insert(name, OpponentModelKind::of::<M>()).is_some();
+        assert!(!taken, "an opponent model named `{name}` is registered already");
+        self.opponent_models += 1;
+        let turn = self.opponent_models;
+        self.systems(Step, |step| {
+            let predict_batch = opponent::learn::predict::<M>;
+            step.add_systems((
+                in_turn(opponent::predict::predict::<M>, ModelSystems::Predict, Stage::Predict, turn),
+                in_turn(opponent::score::score::<M>, StepSystems::Remember, Stage::Score, turn).after(play::remember),
+                in_turn(predict_batch, InBatch(ModelSystems::Predict), Stage::PredictBatch, turn),
+                in_turn(opponent::learn::fit::<M>, LearnSystems::Fit, Stage::Fit, turn),
+            ));
+        });
+        self.record_in_turn(opponent::score::metrics::<M>);
+        self.systems(Rollout, |rollout| {
+            let predict = opponent::predict::predict_mean::<M>;
+            rollout.add_systems(in_turn(predict, ModelSystems::Predict, Stage::Predict, turn));
+        });
+        self.savers.push(Saver::of::<M>(name));
+        self
+    }
+
+    /// Adds a system that writes records when evaluations take place, after those that were added before it.
+    fn record_in_turn<M>(&mut self, system: impl IntoScheduleConfigs<bevy_ecs::system::ScheduleSystem, M>) {
+        self.records += 1;
+        let turn = self.records;
+        self.systems(Step, |step| {
+            let system = in_turn(system, StepSystems::Record, Stage::Metrics, turn);
+            step.add_systems(system.run_if(evaluate::evaluation_was_due));
+        });
     }
 
     /// Changes a schedule: how a plugin adds systems of its own.
@@ -169,7 +241,7 @@ impl App {
         Ok(())
     }
 
-    /// Environments and agents under names that follow from the run file only.
+    /// Environments, agents and opponent models under names that follow from the run file only.
     fn named_entities(&mut self) -> Vec<(String, Entity)> {
         let world = &mut self.world;
         let mut environments = world.query::<(Entity, &Environment, &crate::environment::Lane)>();
@@ -182,6 +254,12 @@ impl App {
             named.iter().map(|(name, entity)| (*entity, name.clone())).collect();
         named.extend(agents.iter(world).filter_map(|(entity, agent, plays_in)| {
             Some((format!("{} player {}", of_environment.get(&plays_in.0)?, agent.player), entity))
+        }));
+        let of_agent: std::collections::BTreeMap<_, _> =
+            named.iter().map(|(name, entity)| (*entity, name.clone())).collect();
+        let mut models = world.query::<(Entity, &ModelOf)>();
+        named.extend(models.iter(world).filter_map(|(entity, of)| {
+            Some((format!("{} model of player {}", of_agent.get(&of.agent)?, of.opponent), entity))
         }));
         named
     }

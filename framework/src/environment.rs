@@ -179,12 +179,8 @@ impl<P: Phase> Episodes<P> {
         self.age[row] += 1;
         let over = ends || self.age[row] >= limit;
         if over {
-            let scale = match how {
-                Returns::Total => 1.0,
-                Returns::PerStep => 1.0 / f64::from(self.age[row]),
-            };
             for (ended, sum) in self.ended[seed * players..].iter_mut().zip(sum) {
-                *ended += *sum * scale;
+                *ended += how.of(*sum, self.age[row] as usize);
                 *sum = 0.0;
             }
             self.age[row] = 0;

@@ -6,8 +6,9 @@ use bevy_ecs::prelude::*;
 use crate::agent::{Action, Agent, PlaysIn};
 use crate::environment::{Clock, Environment, Episodes, Health, Lane, Players, Trial};
 use crate::game::Space;
+use crate::opponent::score::Score;
 use crate::record::{Records, Row};
-use crate::schedule::{BeginTrial, Rollout};
+use crate::schedule::{BeginTrial, EndTrial, Rollout};
 
 /// How often evaluations take place.
 #[derive(Resource, Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +44,15 @@ pub(crate) fn evaluate_when_due(world: &mut World, mut clocks: Local<Option<Quer
     }
 }
 
-/// Plays one evaluation episode per seed in every environment and records its mean-action return and mean action.
+/// Plays the steps of one evaluation per seed in every environment and records the mean-action return, the mean action,
+/// what the best responses gain ([`nash`](crate::nash)) and the game's own figures.
 pub fn evaluate(world: &mut World) {
     world.run_schedule(BeginTrial);
     let limit = world.query::<&Clock>().iter(world).map(|clock| clock.limit).max().unwrap_or(0);
     for _ in 0..limit {
         world.run_schedule(Rollout);
     }
-    world.run_system_cached(record_trial).expect("a system with valid parameters always runs");
+    world.run_schedule(EndTrial);
 }
 
 /// Adds the step's actions to the sums.
@@ -63,12 +65,18 @@ pub(crate) fn sum_actions(mut agents: Query<(&Action<Trial>, &mut ActionSum)>) {
 }
 
 /// Forgets what the last evaluation left.
-pub(crate) fn clear_trial(mut environments: Query<&mut Episodes<Trial>>, mut sums: Query<&mut ActionSum>) {
+pub(crate) fn clear_trial(
+    mut environments: Query<&mut Episodes<Trial>>,
+    mut sums: Query<&mut ActionSum>,
+    mut scores: Query<&mut Score>,
+) {
     environments.iter_mut().for_each(|mut episodes| episodes.restart());
     sums.iter_mut().for_each(|mut sum| *sum = ActionSum::default());
+    scores.iter_mut().for_each(|mut score| score.forget_trial());
 }
 
-fn record_trial(
+/// Records the mean-action returns and mean actions.
+pub(crate) fn record_trial(
     mut records: ResMut<Records>,
     environments: Query<(&Environment, &Lane, &Clock, &Players, &Episodes<Trial>, &Health)>,
     agents: Query<(&Agent, &ActionSum), With<PlaysIn>>,

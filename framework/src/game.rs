@@ -3,8 +3,10 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::episode::Episode;
 use crate::params::{Invalid, Params};
 use crate::stream::Stream;
+use crate::theory::FiniteGame;
 
 /// The rules of a game for N players who act at the same time (a turn is a step in which the others' actions do
 /// nothing).
@@ -65,6 +67,30 @@ pub trait Game: Sized + Send + Sync + 'static {
 
     /// Plays the joint action: changes the state, writes one reward per player, says whether the episode is over.
     fn step(&self, state: &mut Self::State, actions: &Joint, rng: &mut Stream, rewards: &mut [f32]) -> Status;
+
+    /// The same rules as a finite game, where it is one: opens exact evaluation and `equiflow solve`.
+    fn finite(&self) -> Option<&dyn FiniteGame> {
+        None
+    }
+
+    /// The greatest return (in the unit of [`GameSpec::returns`]) that `player` could have had in `episode` by other
+    /// actions of its own, the others doing in every step what they did: an exact open-loop best response. `None`
+    /// where the game knows no way to say it; evaluations then search for a lower bound.
+    ///
+    /// The gain over its own return, summed over the players, is NashConv (Lanctot et al. 2017).
+    /// [`conformance`](crate::testing::conformance) tries to beat it.
+    fn best_return(&self, _player: usize, _episode: &Episode<Self>) -> Option<f64> {
+        None
+    }
+
+    /// Figures of an evaluation episode for the records, such as a social cost: calls `put` with a name and the value.
+    fn figures(&self, _episode: &Episode<Self>, _put: &mut dyn FnMut(&str, f64)) {}
+
+    /// An SVG picture of the game as it is being played. `figure` gives the figures of [`Game::figures`] at the end of
+    /// a run, each averaged over the seeds. A run writes one per entry beside its report.
+    fn drawing(&self, _figure: &dyn Fn(&str) -> Option<f64>) -> Option<String> {
+        None
+    }
 }
 
 /// Whether an episode goes on after a step.
@@ -182,6 +208,15 @@ impl Returns {
         match self {
             Self::Total => "return",
             Self::PerStep => "return per step",
+        }
+    }
+
+    /// The return of an episode of `steps` steps whose rewards sum to `total`.
+    #[inline]
+    pub fn of(self, total: f64, steps: usize) -> f64 {
+        match self {
+            Self::Total => total,
+            Self::PerStep => total * (1.0 / steps as f64),
         }
     }
 }

@@ -7,12 +7,34 @@ use bevy_ecs::prelude::*;
 use smallvec::SmallVec;
 
 use crate::agent::{Action, Agent, BatchRequest, Faults, Observation, PlaysIn, TargetAction};
-use crate::algorithm::{Algorithm, Lesson, Turn};
+use crate::algorithm::{Algorithm, Fault, Lesson, Turn};
 use crate::environment::{Busy, Clock, Environment, Health, Lane, Live, Outcome, Players, Trial};
 use crate::game::Space;
+use crate::opponent::predict::predictions;
+use crate::opponent::{BatchPrediction, Models, Prediction};
 use crate::record::{Records, Row};
 use crate::replay::{Batch, first_rows};
 use crate::workers::{Workers, fenced};
+
+/// Runs an agent's or a model's part of a stage, unless its lane is lost already. Says whether it came to its end. What
+/// has befallen single seeds in this step does not keep the others of the lane from going on.
+pub(crate) fn attempt(
+    health: &Health,
+    faults: &mut Faults,
+    busy: &mut Busy,
+    work: impl FnOnce() -> Result<(), Fault>,
+) -> bool {
+    if health.is_lost() || faults.0.iter().any(|(seed, _)| seed.is_none()) {
+        return false;
+    }
+    match fenced(busy, || Ok(work())) {
+        Ok(Ok(())) => return true,
+        Ok(Err(fault)) if fault.seeds.is_empty() => faults.0.push((None, fault.what)),
+        Ok(Err(fault)) => faults.0.extend(fault.seeds.into_iter().map(|seed| (Some(seed), fault.what.clone()))),
+        Err(what) => faults.0.push((None, what)),
+    }
+    false
+}
 
 /// Marks environments in which some player reads the others' target actions.
 #[derive(Component)]
@@ -22,19 +44,23 @@ pub(crate) struct SharesTargets;
 pub(crate) fn act<A: Algorithm>(
     workers: Res<Workers>,
     environments: Query<(&Environment, &Clock, &Outcome<Live>, &Health)>,
-    mut agents: Query<(&mut A, &Agent, &PlaysIn, &Observation<Live>, &mut Action<Live>, &mut Faults, &mut Busy)>,
+    models: Query<&Prediction<Live>>,
+    mut agents: Query<(
+        (&mut A, &mut Action<Live>, &mut Faults, &mut Busy),
+        (&Agent, &PlaysIn, &Observation<Live>, Option<&Models>),
+    )>,
 ) {
-    workers.for_each(agents.iter_mut(), |(mut algorithm, agent, plays_in, seen, mut action, mut faults, mut busy)| {
+    workers.for_each(agents.iter_mut(), |((mut algorithm, mut action, mut faults, mut busy), fixed)| {
+        let (agent, plays_in, seen, of) = fixed;
         let Ok((environment, clock, outcome, health)) = environments.get(plays_in.0) else { return };
-        if health.is_lost() || !faults.0.is_empty() {
-            return;
-        }
-        let result = fenced(&mut busy, || {
-            let turn = Turn { observation: &seen.values, fresh: &outcome.fresh, step: clock.step };
+        let predictions = &predictions(of, &models);
+        let acted = attempt(health, &mut faults, &mut busy, || {
+            let turn = Turn { observation: &seen.values, fresh: &outcome.fresh, step: clock.step, predictions };
             algorithm.act(&turn, &mut action.values);
             Ok(())
         });
-        check_actions(result, &environment.spec.players[agent.player].action, &mut action.values, health, &mut faults);
+        let space = &environment.spec.players[agent.player].action;
+        check_rows(acted, ("action", "its algorithm"), space, &mut action.values, health, &mut faults);
     });
 }
 
@@ -42,26 +68,38 @@ pub(crate) fn act<A: Algorithm>(
 pub(crate) fn act_in_trial<A: Algorithm>(
     workers: Res<Workers>,
     environments: Query<(&Environment, &Health)>,
-    mut agents: Query<(&mut A, &Agent, &PlaysIn, &Observation<Trial>, &mut Action<Trial>, &mut Faults, &mut Busy)>,
+    models: Query<&Prediction<Trial>>,
+    mut agents: Query<(
+        (&mut A, &mut Action<Trial>, &mut Faults, &mut Busy),
+        (&Agent, &PlaysIn, &Observation<Trial>, Option<&Models>),
+    )>,
 ) {
-    workers.for_each(agents.iter_mut(), |(mut algorithm, agent, plays_in, seen, mut action, mut faults, mut busy)| {
+    workers.for_each(agents.iter_mut(), |((mut algorithm, mut action, mut faults, mut busy), fixed)| {
+        let (agent, plays_in, seen, of) = fixed;
         let Ok((environment, health)) = environments.get(plays_in.0) else { return };
-        if health.is_lost() || !faults.0.is_empty() {
-            return;
-        }
-        let result = fenced(&mut busy, || {
-            algorithm.mean_action(&seen.values, &mut action.values);
+        let predictions = predictions(of, &models);
+        let acted = attempt(health, &mut faults, &mut busy, || {
+            algorithm.mean_action(&seen.values, &predictions, &mut action.values);
             Ok(())
         });
-        check_actions(result, &environment.spec.players[agent.player].action, &mut action.values, health, &mut faults);
+        let space = &environment.spec.players[agent.player].action;
+        check_rows(acted, ("action", "its algorithm"), space, &mut action.values, health, &mut faults);
     });
 }
 
-/// An action outside of its space, such as NaN, is the end of its seed: from then on it plays zeros that nobody counts.
-fn check_actions(result: Result<(), String>, space: &Space, actions: &mut [f32], health: &Health, faults: &mut Faults) {
-    if let Err(what) = result {
+/// An action, or the prediction of one, that is outside of its space, such as NaN, is the end of its seed: from then on
+/// there are zeros that nobody counts. `(what, owner)` says what it is and whose fault it would be; `made` whether there
+/// is anything.
+pub(crate) fn check_rows(
+    made: bool,
+    (what, owner): (&str, &str),
+    space: &Space,
+    actions: &mut [f32],
+    health: &Health,
+    faults: &mut Faults,
+) {
+    if !made {
         actions.fill(0.0);
-        faults.0.push((None, what));
         return;
     }
     let per_seed = actions.len() / health.seeds.len();
@@ -69,8 +107,8 @@ fn check_actions(result: Result<(), String>, space: &Space, actions: &mut [f32],
         if let Some(bad) = rows.chunks_exact(space.width()).find(|row| !space.contains(row)) {
             if health.is_well(seed) {
                 let diverged = bad.iter().any(|x| !x.is_finite());
-                let why = if diverged { "its algorithm has diverged" } else { "a bug of its algorithm" };
-                faults.0.push((Some(seed), format!("the action {bad:?} is not in {space}: {why}")));
+                let why = if diverged { format!("{owner} has diverged") } else { format!("a bug of {owner}") };
+                faults.0.push((Some(seed), format!("the {what} {bad:?} is not in {space}: {why}")));
             }
             rows.fill(0.0);
         }
@@ -85,31 +123,45 @@ pub(crate) fn request<A: Algorithm>(environments: Query<&Clock>, mut agents: Que
     }
 }
 
+/// Whether no player of an environment learns in this step, so that there is no batch.
+pub(crate) fn nobody_learns(players: &Players, requests: &Query<&BatchRequest>) -> bool {
+    requests.iter_many(players.agents()).flatten().all(|request| request.0 == 0)
+}
+
 /// Every agent says what its target policy does at the batch's next observations, where some player reads that.
 pub(crate) fn target<A: Algorithm>(
     workers: Res<Workers>,
-    environments: Query<(&Batch, &Lane, &Players, &Health), With<SharesTargets>>,
+    environments: Query<(&Batch, &Players, &Health), With<SharesTargets>>,
     requests: Query<&BatchRequest>,
-    mut agents: Query<(&mut A, &Agent, &PlaysIn, &Action<Live>, &mut TargetAction, &mut Faults, &mut Busy)>,
+    models: Query<&BatchPrediction>,
+    mut agents: Query<(
+        (&mut A, &mut TargetAction, &mut Faults, &mut Busy),
+        (&Agent, &PlaysIn, &Action<Live>, Option<&Models>),
+    )>,
 ) {
-    workers.for_each(
-        agents.iter_mut(),
-        |(mut algorithm, agent, plays_in, action, mut target, mut faults, mut busy)| {
-            let Ok((batch, lane, players, health)) = environments.get(plays_in.0) else { return };
-            let nobody_learns = requests.iter_many(players.agents()).flatten().all(|request| request.0 == 0);
-            if nobody_learns || health.is_lost() || !faults.0.is_empty() {
-                return;
-            }
-            let result = fenced(&mut busy, || {
-                target.values.resize(lane.seeds.len() * batch.size * action.width, 0.0);
-                algorithm.target_action(&batch.players[agent.player].next_observation, &mut target.values);
-                Ok(())
-            });
-            if let Err(what) = result {
-                faults.0.push((None, what));
-            }
-        },
-    );
+    workers.for_each(agents.iter_mut(), |((mut algorithm, mut target, mut faults, mut busy), fixed)| {
+        let (agent, plays_in, action, of) = fixed;
+        let Ok((batch, players, health)) = environments.get(plays_in.0) else { return };
+        if nobody_learns(players, &requests) {
+            return;
+        }
+        let predictions: SmallVec<[&[f32]; 8]> =
+            batch_predictions(of, &models).iter().map(|prediction| &prediction.next.actions[..]).collect();
+        attempt(health, &mut faults, &mut busy, || {
+            target.values.resize(batch.terminated.len() * action.width, 0.0);
+            let seen = &batch.players[agent.player].next_observation;
+            algorithm.target_action(seen, &predictions, &mut target.values);
+            Ok(())
+        });
+    });
+}
+
+/// What the models of an agent predict in the batch, in the order of the players.
+pub(crate) fn batch_predictions<'a>(
+    of: Option<&Models>,
+    models: &'a Query<&BatchPrediction>,
+) -> SmallVec<[&'a BatchPrediction; 8]> {
+    models.iter_many(of.map_or(&[][..], Models::of_opponents)).flatten().collect()
 }
 
 /// Every learner that asked for a batch learns from it.
@@ -117,26 +169,27 @@ pub(crate) fn update<A: Algorithm>(
     workers: Res<Workers>,
     environments: Query<(&Batch, &Clock, &Players, &Health)>,
     targets: Query<&TargetAction>,
-    mut agents: Query<(&mut A, &BatchRequest, &PlaysIn, &mut Faults, &mut Busy)>,
+    models: Query<&BatchPrediction>,
+    mut agents: Query<((&mut A, &mut Faults, &mut Busy), (&BatchRequest, &PlaysIn, Option<&Models>))>,
 ) {
-    workers.for_each(agents.iter_mut(), |(mut algorithm, request, plays_in, mut faults, mut busy)| {
+    workers.for_each(agents.iter_mut(), |((mut algorithm, mut faults, mut busy), (request, plays_in, of))| {
         let Ok((batch, clock, players, health)) = environments.get(plays_in.0) else { return };
-        if request.0 == 0 || health.is_lost() || !faults.0.is_empty() {
+        if request.0 == 0 {
             return;
         }
         // The batch is as large as the largest that a player asked for; this one gets what it asked for.
-        let own = batch.first(request.0);
+        let (own, rows) = (batch.first(request.0), batch.terminated.len());
         let target_actions: SmallVec<[Cow<[f32]>; 8]> = (targets.iter_many(players.agents()).flatten())
-            .map(|target| first_rows(&target.values, batch.terminated.len(), batch.size, request.0))
+            .map(|target| first_rows(&target.values, rows, batch.size, request.0))
             .collect();
         let target_actions: SmallVec<[&[f32]; 8]> = target_actions.iter().map(|actions| &actions[..]).collect();
-        let lesson = Lesson { step: clock.step, batch: &own, target_actions: &target_actions };
-        let result = fenced(&mut busy, || Ok(algorithm.learn(&lesson)));
-        match result {
-            Ok(Ok(())) => {}
-            Ok(Err(fault)) => faults.0.push((fault.seed, fault.what)),
-            Err(what) => faults.0.push((None, what)),
-        }
+        let predictions: SmallVec<[Cow<BatchPrediction>; 8]> = (batch_predictions(of, &models).into_iter())
+            .map(|prediction| prediction.first(rows, batch.size, request.0))
+            .collect();
+        let predictions: SmallVec<[&BatchPrediction; 8]> = predictions.iter().map(|prediction| &**prediction).collect();
+        let lesson =
+            Lesson { step: clock.step, batch: &own, target_actions: &target_actions, predictions: &predictions };
+        attempt(health, &mut faults, &mut busy, || algorithm.learn(&lesson));
     });
 }
 

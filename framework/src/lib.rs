@@ -6,7 +6,8 @@
 //! A run file ([`run`]) is resolved against the plugins ([`plugin`], [`loader`], [`registry`]) into a world
 //! ([`simulation`], [`app`]) of environments and agents ([`environment`], [`agent`]) that play a [`game`] by an
 //! [`algorithm`]. The step schedule ([`schedule`]) runs their systems over and over; what happens is recorded
-//! ([`record`]), and reports ([`report`]) are computed from the records on disk.
+//! ([`record`]), and reports ([`report`]) are computed from the records on disk. What can be computed exactly of finite
+//! games is in [`theory`], which knows nothing of the rest.
 //!
 //! A new game needs [`prelude`] only; see [`game::Game`] for a whole one.
 
@@ -29,8 +30,11 @@ pub mod stream;
 pub mod agent;
 pub mod algorithm;
 pub mod environment;
+pub mod episode;
 pub mod evaluate;
 mod learn;
+pub mod nash;
+pub mod opponent;
 mod play;
 pub mod replay;
 pub mod workers;
@@ -38,6 +42,8 @@ pub mod workers;
 pub mod checkpoint;
 pub mod record;
 pub mod report;
+
+pub mod theory;
 
 pub mod testing;
 
@@ -50,10 +56,13 @@ pub mod prelude {
     pub use crate::algorithm::{Algorithm, Fault, Lesson, Memory, Seat, Turn};
     pub use crate::app::App;
     pub use crate::checkpoint::{Array, Checkpoint, Snapshot, SnapshotError};
+    pub use crate::episode::Episode;
     pub use crate::game::{BestKnown, Game, GameSpec, Joint, Player, Returns, Space, Status};
-    pub use crate::params::Invalid;
+    pub use crate::opponent::{Answers, Inquiry, ModelLesson, ModelSeat, OpponentModel, Proposals};
+    pub use crate::params::{Choice, Invalid};
     pub use crate::schedule::{Step, StepSystems};
     pub use crate::stream::Stream;
+    pub use crate::theory::{FiniteGame, Next, TabularGame, TheoryError};
     pub use crate::{export_plugin, params};
     pub use bevy_ecs;
     pub use bevy_ecs::prelude::{Component, IntoScheduleConfigs, Query, Res, ResMut, Resource};

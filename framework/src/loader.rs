@@ -11,7 +11,7 @@ use object::{Object, ObjectSection, ReadCache};
 
 use crate::app::App;
 use crate::plugin::{BUILD_ID, MAGIC, Manifest, REGISTER, SECTION};
-use crate::registry::{AlgorithmKind, GameKind};
+use crate::registry::{AlgorithmKind, GameKind, OpponentModelKind, Registry};
 use crate::workers::fence;
 
 /// A plugin file whose manifest has been read and that was built against this framework.
@@ -118,7 +118,8 @@ impl Plugins {
             let manifest = &file.manifest;
             let games = manifest.games.iter().map(|name| format!("game `{name}`"));
             let algorithms = manifest.algorithms.iter().map(|name| format!("algorithm `{name}`"));
-            let mut names: Vec<_> = games.chain(algorithms).collect();
+            let models = manifest.opponent_models.iter().map(|name| format!("opponent model `{name}`"));
+            let mut names: Vec<_> = games.chain(algorithms).chain(models).collect();
             names.push(format!("plugin `{}`", manifest.name));
             for name in names {
                 owners.entry(name).or_default().push(index);
@@ -147,36 +148,12 @@ impl Plugins {
         self.problems.sort_by(|a, b| a.path.cmp(&b.path));
     }
 
-    /// Names of all games that can be had.
-    pub fn games(&self, app: &App) -> Vec<String> {
-        let mut names: Vec<_> = app.registry().games.keys().map(|name| (*name).to_owned()).collect();
-        names.extend(self.files.iter().flat_map(|file| file.manifest.games.clone()));
-        names.sort();
-        names.dedup();
-        names
-    }
-
-    /// Names of all algorithms that can be had.
-    pub fn algorithms(&self, app: &App) -> Vec<String> {
-        let mut names: Vec<_> = app.registry().algorithms.keys().map(|name| (*name).to_owned()).collect();
-        names.extend(self.files.iter().flat_map(|file| file.manifest.algorithms.clone()));
-        names.sort();
-        names.dedup();
-        names
-    }
-
     /// The game of that name; its plugin is loaded if it is not yet.
     ///
     /// # Errors
     /// There is none, or its plugin cannot be loaded.
     pub fn game(&mut self, app: &mut App, name: &str) -> Result<GameKind, Missing> {
-        if !app.registry().games.contains_key(name) {
-            self.load_with(app, |manifest| manifest.games.iter().any(|game| game == name))?;
-        }
-        app.registry().games.get(name).copied().ok_or_else(|| {
-            self.broken_promise("game", name, |manifest| manifest.games.iter().any(|game| game == name))
-                .unwrap_or_else(|| Missing::Unknown(self.games(app)))
-        })
+        self.kind(app, name, "game", |registry| &registry.games, |manifest| &manifest.games)
     }
 
     /// The algorithm of that name; its plugin is loaded if it is not yet.
@@ -184,23 +161,50 @@ impl Plugins {
     /// # Errors
     /// There is none, or its plugin cannot be loaded.
     pub fn algorithm(&mut self, app: &mut App, name: &str) -> Result<AlgorithmKind, Missing> {
-        if !app.registry().algorithms.contains_key(name) {
-            self.load_with(app, |manifest| manifest.algorithms.iter().any(|algorithm| algorithm == name))?;
-        }
-        app.registry().algorithms.get(name).copied().ok_or_else(|| {
-            self.broken_promise("algorithm", name, |manifest| manifest.algorithms.iter().any(|own| own == name))
-                .unwrap_or_else(|| Missing::Unknown(self.algorithms(app)))
-        })
+        self.kind(app, name, "algorithm", |registry| &registry.algorithms, |manifest| &manifest.algorithms)
     }
 
-    /// A loaded plugin whose manifest names what it did not register.
-    fn broken_promise(&self, kind: &str, name: &str, brings: impl Fn(&Manifest) -> bool) -> Option<Missing> {
-        let file = self.files.iter().find(|file| brings(&file.manifest))?;
-        Some(Missing::Broken(Box::new(Problem {
-            path: file.path.clone(),
-            what: format!("names the {kind} `{name}` in its manifest but does not register it"),
-            help: "this is a bug of the plugin: let `export_plugin!` write both".to_owned(),
-        })))
+    /// The opponent model of that name; its plugin is loaded if it is not yet.
+    ///
+    /// # Errors
+    /// There is none, or its plugin cannot be loaded.
+    pub fn opponent_model(&mut self, app: &mut App, name: &str) -> Result<OpponentModelKind, Missing> {
+        self.kind(
+            app,
+            name,
+            "opponent model",
+            |registry| &registry.opponent_models,
+            |manifest| &manifest.opponent_models,
+        )
+    }
+
+    fn kind<K: Copy>(
+        &mut self,
+        app: &mut App,
+        name: &str,
+        what: &str,
+        registered: impl Fn(&Registry) -> &BTreeMap<&'static str, K>,
+        brought: impl Fn(&Manifest) -> &Vec<String>,
+    ) -> Result<K, Missing> {
+        let brings = |manifest: &Manifest| brought(manifest).iter().any(|own| own == name);
+        if !registered(app.registry()).contains_key(name) {
+            self.load_with(app, brings)?;
+        }
+        if let Some(kind) = registered(app.registry()).get(name) {
+            return Ok(*kind);
+        }
+        if let Some(file) = self.files.iter().find(|file| brings(&file.manifest)) {
+            return Err(Missing::Broken(Box::new(Problem {
+                path: file.path.clone(),
+                what: format!("names the {what} `{name}` in its manifest but does not register it"),
+                help: "this is a bug of the plugin: let `export_plugin!` write both".to_owned(),
+            })));
+        }
+        let own = registered(app.registry()).keys().map(|name| (*name).to_owned());
+        let mut names: Vec<_> = own.chain(self.files.iter().flat_map(|file| brought(&file.manifest).clone())).collect();
+        names.sort();
+        names.dedup();
+        Err(Missing::Unknown(names))
     }
 
     fn load_with(&mut self, app: &mut App, brings: impl Fn(&Manifest) -> bool) -> Result<(), Missing> {

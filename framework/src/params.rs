@@ -1,6 +1,7 @@
 //! Parameters of games and algorithms: a struct that is written once, with a default and a line of documentation per
 //! field, and that run files set by name.
 
+use ron::value::RawValue;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// What is known of one parameter, for `equiflow describe` and for errors.
@@ -35,6 +36,36 @@ impl Invalid {
     /// A mistake in `field`.
     pub fn new(field: &'static str, what: impl Into<String>) -> Self {
         Self { field: Some(field), what: what.into() }
+    }
+}
+
+/// The name and the parameters of another plugin's thing as the value of a parameter, such as
+/// `variational(reward: observed)`: raw text until the run is resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice(String);
+
+impl Choice {
+    /// The choice that a run file would write like this.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// As a run file writes it.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for Choice {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_ron(&self.0).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Choice {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(raw.trim().get_ron().to_owned()))
     }
 }
 
@@ -90,6 +121,22 @@ mod tests {
             /// How many.
             count: usize = 2,
         }
+    }
+
+    params! {
+        /// A learner.
+        struct Learner {
+            /// Its model.
+            model: Choice = Choice::new("exact()"),
+        }
+    }
+
+    #[test]
+    fn a_choice_keeps_its_text() {
+        let learner: Learner = ron::from_str("(model: /* here */ deep( nested: [1, (a: \"x, )\")] ) )").unwrap();
+        assert_eq!(learner.model.text(), "deep( nested: [1, (a: \"x, )\")] )");
+        assert_eq!(ron::to_string(&learner).unwrap(), "(model:deep( nested: [1, (a: \"x, )\")] ))");
+        assert_eq!(ron::from_str::<Learner>("()").unwrap().model.text(), "exact()");
     }
 
     #[test]

@@ -7,8 +7,10 @@ use crate::agent::{Action, Agent, BatchRequest, Faults, Observation, PlaysIn, Re
 use crate::environment::{
     Busy, Clock, Environment, Episodes, Health, Instances, Lane, Live, Outcome, Phase, Players, Rules, Trial,
 };
+use crate::episode::Tape;
 use crate::game::{Game, Joint, Status};
-use crate::replay::{Batch, Part, Replay};
+use crate::opponent::ModelOf;
+use crate::replay::{Batch, Part, Recent, Replay, Window};
 use crate::stream::Stream;
 use crate::workers::{Workers, fenced};
 
@@ -97,12 +99,13 @@ pub(crate) fn play<G: Game, P: Phase>(
 /// Fresh instances for an evaluation, which depend on the seed and the episode only: evaluating more or less often
 /// changes nothing else.
 pub(crate) fn begin_trial<G: Game>(
-    mut environments: Query<(&Rules<G>, &Lane, &Clock, &mut Instances<G, Trial>, &mut Outcome<Trial>)>,
+    mut environments: Query<(&Rules<G>, &Lane, &Clock, &mut Instances<G, Trial>, &mut Outcome<Trial>, &mut Tape<G>)>,
 ) {
-    for (rules, lane, clock, mut instances, mut outcome) in &mut environments {
+    for (rules, lane, clock, mut instances, mut outcome, mut tape) in &mut environments {
         let purpose = format!("evaluation after episode {}", clock.episode());
         let streams = lane.seeds.iter().map(|&seed| Stream::new(lane.run_seed, seed, "environment", &purpose));
         *instances = Instances::new(&rules.0, streams.collect(), 1);
+        tape.begin(&instances.states, &instances.streams);
         outcome.fresh.fill(true);
     }
 }
@@ -155,37 +158,50 @@ pub(crate) fn remember(
     });
 }
 
-/// The batch that the environment's players learn from: as large as the largest that one of them asked for.
+/// The batch that the environment's players learn from: as large as the largest that one of them asked for. With it the
+/// latest transitions, where opponent models look back.
 pub(crate) fn sample(
     workers: Res<Workers>,
-    mut environments: Query<(&mut Replay, &mut Batch, &Players, &Health, &mut Busy)>,
+    mut environments: Query<(
+        (&mut Replay, &mut Batch, Option<(&Window, &mut Recent)>, &mut Busy),
+        (&Players, &Health),
+    )>,
     agents: Query<&BatchRequest>,
 ) {
-    workers.for_each(environments.iter_mut(), |(mut replay, mut batch, players, health, mut busy)| {
+    workers.for_each(environments.iter_mut(), |((mut replay, mut batch, recent, mut busy), (players, health))| {
         let size = agents.iter_many(players.agents()).flatten().map(|request| request.0).max().unwrap_or(0);
         if size == 0 || health.is_lost() {
             return;
         }
         let result = fenced(&mut busy, || {
             replay.sample(size, &mut batch);
+            if let Some((window, mut recent)) = recent {
+                replay.latest(window.0, &mut recent.0);
+            }
             Ok(())
         });
         result.unwrap_or_else(|what| panic!("drawing a batch {what}"));
     });
 }
 
-/// What went wrong with agents in this step becomes the failure of their seeds.
+/// What went wrong with agents and their opponent models in this step becomes the failure of their seeds.
 pub(crate) fn collect_faults(
     mut environments: Query<(&Clock, &mut Health)>,
-    mut agents: Query<(&Agent, &PlaysIn, &mut Faults)>,
+    agents: Query<(&Agent, &PlaysIn)>,
+    mut faults: Query<(Entity, &mut Faults, Option<&ModelOf>)>,
 ) {
-    for (agent, plays_in, mut faults) in &mut agents {
+    for (entity, mut faults, model) in &mut faults {
         if faults.0.is_empty() {
             continue;
         }
+        let Ok((agent, plays_in)) = agents.get(model.map_or(entity, |model| model.agent)) else { continue };
         let Ok((clock, mut health)) = environments.get_mut(plays_in.0) else { continue };
+        let who = match model {
+            None => format!("player {}", agent.player),
+            Some(model) => format!("player {}'s model of player {}", agent.player, model.opponent),
+        };
         for (seed, what) in faults.0.drain(..) {
-            health.fail(seed, clock.step, &format!("player {}: {what}", agent.player));
+            health.fail(seed, clock.step, &format!("{who}: {what}"));
         }
     }
 }

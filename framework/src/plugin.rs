@@ -43,7 +43,7 @@ pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
     out
 }
 
-/// Makes a crate a plugin: says what games and algorithms it brings, under the names that run files use.
+/// Makes a crate a plugin: says what games, algorithms and opponent models it brings, under the names that run files use.
 ///
 /// ```ignore
 /// equiflow::export_plugin! {
@@ -59,6 +59,7 @@ macro_rules! export_plugin {
     (
         $(games { $($game:ident: $Game:ty),* $(,)? })?
         $(algorithms { $($algorithm:ident: $Algorithm:ty),* $(,)? })?
+        $(opponent_models { $($model:ident: $Model:ty),* $(,)? })?
         $(also $also:expr)?
     ) => {
         #[allow(unsafe_code, reason = "the loader finds the manifest by its section and the function by its name")]
@@ -71,6 +72,7 @@ macro_rules! export_plugin {
                 "\nabout ", env!("CARGO_PKG_DESCRIPTION"),
                 $($("\ngame ", stringify!($game),)*)?
                 $($("\nalgorithm ", stringify!($algorithm),)*)?
+                $($("\nopponent-model ", stringify!($model),)*)?
                 "\n",
             ];
 
@@ -83,6 +85,7 @@ macro_rules! export_plugin {
             fn equiflow_register(app: &mut $crate::app::App) {
                 $($(app.register_game::<$Game>(stringify!($game));)*)?
                 $($(app.register_algorithm::<$Algorithm>(stringify!($algorithm));)*)?
+                $($(app.register_opponent_model::<$Model>(stringify!($model));)*)?
                 $(
                     let also: fn(&mut $crate::app::App) = $also;
                     also(app);
@@ -108,6 +111,8 @@ pub struct Manifest {
     pub games: Vec<String>,
     /// Algorithms that it brings.
     pub algorithms: Vec<String>,
+    /// Opponent models that it brings.
+    pub opponent_models: Vec<String>,
 }
 
 impl Manifest {
@@ -126,11 +131,13 @@ impl Manifest {
             about: about?,
             games: Vec::new(),
             algorithms: Vec::new(),
+            opponent_models: Vec::new(),
         };
         for line in lines {
             match line.split_once(' ')? {
                 ("game", name) => manifest.games.push(name.to_owned()),
                 ("algorithm", name) => manifest.algorithms.push(name.to_owned()),
+                ("opponent-model", name) => manifest.opponent_models.push(name.to_owned()),
                 _ => return None,
             }
         }

@@ -7,8 +7,11 @@ use bevy_ecs::prelude::*;
 
 use crate::algorithm::{Algorithm, Memory, Seat};
 use crate::environment::{Instances, Lane, Live, Rules, Trial};
+use crate::episode::Tape;
 use crate::game::{Game, GameSpec};
-use crate::params::{Field, Invalid, Params};
+use crate::opponent::{ModelSeat, OpponentModel};
+use crate::params::{Choice, Field, Invalid, Params};
+use crate::theory::FiniteGame;
 
 /// All kinds that were registered.
 #[derive(Resource, Clone, Debug, Default)]
@@ -17,6 +20,8 @@ pub struct Registry {
     pub games: BTreeMap<&'static str, GameKind>,
     /// Algorithms by name.
     pub algorithms: BTreeMap<&'static str, AlgorithmKind>,
+    /// Opponent models by name.
+    pub opponent_models: BTreeMap<&'static str, OpponentModelKind>,
 }
 
 /// What is known of the parameters of a kind.
@@ -54,6 +59,15 @@ pub struct AlgorithmKind {
     pub parse: fn(&str) -> Result<Arc<dyn AnyAlgorithm>, ParamsError>,
 }
 
+/// A registered opponent model.
+#[derive(Clone, Copy, Debug)]
+pub struct OpponentModelKind {
+    /// Its parameters.
+    pub sheet: Sheet,
+    /// The opponent model with the parameters given as RON in brackets.
+    pub parse: fn(&str) -> Result<Arc<dyn AnyOpponentModel>, ParamsError>,
+}
+
 /// Why parameters were refused.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ParamsError {
@@ -69,8 +83,12 @@ pub trait AnyGame: Send + Sync {
     fn spec(&self) -> GameSpec;
     /// All parameters as RON, defaults filled in.
     fn params(&self) -> &str;
+    /// The same rules as a finite game, where it is one.
+    fn finite(&self) -> Option<&dyn FiniteGame>;
     /// Adds the game's own components to an environment.
     fn furnish(&self, environment: &mut EntityWorldMut, lane: &Lane);
+    /// See [`Game::drawing`].
+    fn drawing(&self, figure: &dyn Fn(&str) -> Option<f64>) -> Option<String>;
 }
 
 /// An algorithm with its parameters, its type forgotten.
@@ -84,8 +102,31 @@ pub trait AnyAlgorithm: Send + Sync {
     fn params(&self) -> &str;
     /// What it wants remembered.
     fn memory(&self) -> Option<Memory>;
+    /// The kind of model that it wants of each opponent.
+    fn opponent_model(&self) -> Option<&Choice>;
+    /// Whether it can say what joint actions are worth to it.
+    fn values(&self) -> bool;
     /// Adds the algorithm's component to an agent.
     fn furnish(&self, agent: &mut EntityWorldMut, seat: &Seat);
+}
+
+/// An opponent model with its parameters, its type forgotten.
+pub trait AnyOpponentModel: Send + Sync {
+    /// Whether it can predict `opponent` for `agent` in a game.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn check(&self, game: &GameSpec, agent: usize, opponent: usize) -> Result<(), Invalid>;
+    /// All parameters as RON, defaults filled in.
+    fn params(&self) -> &str;
+    /// How many of the latest transitions it looks back over.
+    fn window(&self) -> usize;
+    /// Whether it is the opponent's true policy.
+    fn reads_policy(&self) -> bool;
+    /// Whether it needs the agent's own value of joint actions.
+    fn reads_values(&self) -> bool;
+    /// Adds the model's component to its entity.
+    fn furnish(&self, model: &mut EntityWorldMut, seat: &ModelSeat);
 }
 
 struct Configured<T, P> {
@@ -116,13 +157,22 @@ impl<G: Game> AnyGame for Configured<Arc<G>, G::Params> {
         &self.text
     }
 
+    fn finite(&self) -> Option<&dyn FiniteGame> {
+        self.built.finite()
+    }
+
     fn furnish(&self, environment: &mut EntityWorldMut, lane: &Lane) {
         let streams = || lane.streams("environment", "game");
         environment.insert((
             Rules(Arc::clone(&self.built)),
             Instances::<G, Live>::new(&self.built, streams(), lane.instances),
             Instances::<G, Trial>::new(&self.built, streams(), 1),
+            Tape::<G>::new(self.built.spec().players.iter().map(|player| player.action.width())),
         ));
+    }
+
+    fn drawing(&self, figure: &dyn Fn(&str) -> Option<f64>) -> Option<String> {
+        self.built.drawing(figure)
     }
 }
 
@@ -152,8 +202,55 @@ impl<A: Algorithm> AnyAlgorithm for Configured<std::marker::PhantomData<A>, A::P
         A::memory(&self.params)
     }
 
+    fn opponent_model(&self) -> Option<&Choice> {
+        A::opponent_model(&self.params)
+    }
+
+    fn values(&self) -> bool {
+        A::VALUES
+    }
+
     fn furnish(&self, agent: &mut EntityWorldMut, seat: &Seat) {
         agent.insert(A::new(&self.params, seat));
+    }
+}
+
+impl OpponentModelKind {
+    pub(crate) fn of<M: OpponentModel>() -> Self {
+        Self {
+            sheet: Sheet::of::<M::Params>(),
+            parse: |source| {
+                let params: M::Params = read(source)?;
+                let built = std::marker::PhantomData::<M>;
+                Ok(Arc::new(Configured { built, text: text(&params), params }))
+            },
+        }
+    }
+}
+
+impl<M: OpponentModel> AnyOpponentModel for Configured<std::marker::PhantomData<M>, M::Params> {
+    fn check(&self, game: &GameSpec, agent: usize, opponent: usize) -> Result<(), Invalid> {
+        M::check(&self.params, game, agent, opponent)
+    }
+
+    fn params(&self) -> &str {
+        &self.text
+    }
+
+    fn window(&self) -> usize {
+        M::window(&self.params)
+    }
+
+    fn reads_policy(&self) -> bool {
+        M::READS_POLICY
+    }
+
+    fn reads_values(&self) -> bool {
+        M::reads_values(&self.params)
+    }
+
+    fn furnish(&self, model: &mut EntityWorldMut, seat: &ModelSeat) {
+        model.insert(M::new(&self.params, seat));
     }
 }
 

@@ -99,6 +99,17 @@ impl Replay {
     /// Draws `size` transitions per seed, uniformly and with replacement, into `batch`. Seeds with an empty memory get
     /// zeros.
     pub fn sample(&mut self, size: usize, batch: &mut Batch) {
+        self.gather(size, batch, |ring, held, _| ring.stream.below(held));
+    }
+
+    /// Takes the latest `size` transitions per seed into `batch`, oldest first; where fewer are held, all of them again and
+    /// again, so that none counts for much more than another. Seeds with an empty memory get zeros.
+    pub fn latest(&mut self, size: usize, batch: &mut Batch) {
+        self.gather(size, batch, |ring, held, k| (ring.next + held - 1 - (size - 1 - k) % held) % held);
+    }
+
+    /// Fills `batch` with the records that `choose` names for each of the rows 0 to `size` of a seed, among the held ones.
+    fn gather(&mut self, size: usize, batch: &mut Batch, choose: impl Fn(&mut Ring, usize, usize) -> usize) {
         let layout = &self.layout;
         batch.resize(layout, self.rings.len(), size);
         for (seed, ring) in self.rings.iter_mut().enumerate() {
@@ -106,8 +117,8 @@ impl Replay {
             if held == 0 {
                 continue;
             }
-            for row in seed * size..(seed + 1) * size {
-                let at = ring.stream.below(held) * layout.width;
+            for k in 0..size {
+                let (row, at) = (seed * size + k, choose(ring, held, k) * layout.width);
                 let mut record = &ring.records[at..at + layout.width];
                 let mut take = |n: usize| {
                     let (values, after) = record.split_at(n);
@@ -160,6 +171,14 @@ pub struct Batch {
     /// 1 where the rules ended the episode, else 0: [seeds, size].
     pub terminated: Vec<f32>,
 }
+
+/// The latest transitions of an environment, oldest first, for opponent models that look back over them.
+#[derive(Component, Clone, Debug, Default, PartialEq)]
+pub struct Recent(pub Batch);
+
+/// How many of the latest transitions per seed [`Recent`] holds.
+#[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window(pub usize);
 
 /// One player's part of a [`Batch`].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -281,6 +300,25 @@ mod tests {
             assert_eq!(ours[3 * row..][..3], all[3 * from..][..3]);
         }
         assert!(matches!(batch.first(5), Cow::Borrowed(whole) if *whole == batch));
+    }
+
+    #[test]
+    fn the_latest_come_in_their_order() {
+        let mut replay = Replay::new(&spec(), 4, vec![Stream::new(0, 0, "environment", "replay")]);
+        let mut batch = Batch::default();
+        let latest = |replay: &mut Replay, batch: &mut Batch, size| {
+            replay.latest(size, batch);
+            (0..size).map(|row| batch.players[0].observation[2 * row] as i32).collect::<Vec<_>>()
+        };
+        for k in 0..7 {
+            push(&mut replay, 0, k as f32);
+            match k {
+                1 => assert_eq!(latest(&mut replay, &mut batch, 5), [1, 0, 1, 0, 1], "two are held"),
+                6 => assert_eq!(latest(&mut replay, &mut batch, 3), [4, 5, 6], "the ring has come round"),
+                _ => {}
+            }
+        }
+        assert_eq!(latest(&mut replay, &mut batch, 4), [3, 4, 5, 6]);
     }
 
     #[test]

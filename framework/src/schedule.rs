@@ -12,10 +12,14 @@ pub struct Step;
 #[derive(ScheduleLabel, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BeginTrial;
 
-/// The schedule of one step of the evaluation episodes: [`StepSystems::Observe`], [`StepSystems::Act`] and
-/// [`StepSystems::Play`] on instances of their own, nothing remembered, nothing learned.
+/// The schedule of one step of the evaluation episodes: [`StepSystems::Observe`], [`StepSystems::Model`],
+/// [`StepSystems::Act`] and [`StepSystems::Play`] on instances of their own, nothing remembered, nothing learned.
 #[derive(ScheduleLabel, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rollout;
+
+/// The schedule that records what came out of an evaluation.
+#[derive(ScheduleLabel, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EndTrial;
 
 /// The stages of a step, in the order in which they run.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,11 +53,34 @@ pub enum LearnSystems {
     Request,
     /// One batch per environment is drawn, shared by its players.
     Sample,
+    /// Opponent models say what they predict in the batch, and propose.
+    Predict,
     /// Every agent says what its target policy would do at the batch's next observations.
     Target,
+    /// Agents answer the proposals of their opponent models.
+    Answer,
+    /// Opponent models learn.
+    Fit,
     /// Every learner learns.
     Update,
 }
+
+/// The parts of [`StepSystems::Model`], and in the same way of [`LearnSystems::Predict`], in the order in which they run.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ModelSystems {
+    /// Models of their own predict.
+    Predict,
+    /// Models that read policies get something to begin with.
+    Presume,
+    /// Agents whose policy is read say what it does.
+    Publish,
+    /// Models that read policies read them.
+    Read,
+}
+
+/// The parts of [`LearnSystems::Predict`]: [`ModelSystems`] for the batch.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct InBatch(pub ModelSystems);
 
 /// The place of a system among those of its stage that were registered for the same data, so that each comes after
 /// the one before.
@@ -70,9 +97,16 @@ pub(crate) enum Stage {
     Target,
     Update,
     Metrics,
+    Predict,
+    Publish,
+    Score,
+    PredictBatch,
+    PublishBatch,
+    Answer,
+    Fit,
 }
 
-/// Adds [`Step`] and [`Rollout`] with their sets to the world.
+/// Adds [`Step`], [`Rollout`] and [`BeginTrial`] with their sets to the world.
 pub(crate) fn install(world: &mut World) {
     use StepSystems::*;
     let settings =
@@ -80,20 +114,35 @@ pub(crate) fn install(world: &mut World) {
 
     let mut step = Schedule::new(Step);
     step.configure_sets((First, Observe, Model, Act, Play, Remember, Learn, Evaluate, Record, Last).chain());
-    step.configure_sets(
-        (LearnSystems::Request, LearnSystems::Sample, LearnSystems::Target, LearnSystems::Update).chain().in_set(Learn),
-    );
+    step.configure_sets({
+        use LearnSystems::*;
+        (Request, Sample, Predict, Target, Answer, Fit, Update).chain().in_set(Learn)
+    });
+    let models = || {
+        use ModelSystems::*;
+        (Predict, Presume, Publish, Read).chain()
+    };
+    step.configure_sets(models().in_set(Model));
+    step.configure_sets({
+        use ModelSystems::*;
+        (InBatch(Predict), InBatch(Presume), InBatch(Publish), InBatch(Read)).chain().in_set(LearnSystems::Predict)
+    });
     // Systems run one after the other; each spreads its lanes over the cores. See `Workers`.
     step.set_executor(SingleThreadedExecutor::new()).set_build_settings(settings());
 
     let mut rollout = Schedule::new(Rollout);
-    rollout.configure_sets((Observe, Act, Play).chain());
+    rollout.configure_sets((Observe, Model, Act, Play).chain());
+    rollout.configure_sets(models().in_set(Model));
     rollout.set_executor(SingleThreadedExecutor::new()).set_build_settings(settings());
 
     let mut begin = Schedule::new(BeginTrial);
     begin.set_executor(SingleThreadedExecutor::new()).set_build_settings(settings());
 
+    let mut end = Schedule::new(EndTrial);
+    end.set_executor(SingleThreadedExecutor::new()).set_build_settings(settings());
+
     world.add_schedule(begin);
+    world.add_schedule(end);
     world.add_schedule(step);
     world.add_schedule(rollout);
 }

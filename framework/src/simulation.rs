@@ -10,8 +10,13 @@ use crate::app::App;
 use crate::environment::{Busy, Clock, Environment, Episodes, Health, Lane, Live, Outcome, Players, Trial};
 use crate::evaluate::{ActionSum, EvaluateEvery, evaluate};
 use crate::learn::SharesTargets;
+use crate::nash::BestResponse;
+use crate::opponent::learn::BatchPolicySample;
+use crate::opponent::predict::{PolicySample, ReadsPolicy};
+use crate::opponent::score::Score;
+use crate::opponent::{BatchPrediction, Exchange, ModelOf, ModelSeat, Models, Prediction, Proposals};
 use crate::record::{Records, Row};
-use crate::replay::{Batch, Replay};
+use crate::replay::{Batch, Recent, Replay, Window};
 use crate::run::{Entry, Run};
 use crate::schedule::Step;
 use crate::workers::fence;
@@ -40,6 +45,7 @@ impl Simulation {
     /// Sets up the world of a run whose games and algorithms are registered in `app`.
     pub fn new(mut app: App, run: Run) -> Self {
         app.world.insert_resource(EvaluateEvery(run.evaluate_every));
+        app.world.insert_resource(BestResponse { budget: run.best_response });
         for (index, entry) in run.entries.iter().enumerate() {
             for seeds in run.seeds.chunks(run.lane_width) {
                 let lane = Lane { run_seed: run.seed, seeds: seeds.to_vec(), instances: run.instances };
@@ -115,19 +121,21 @@ impl Simulation {
         failures
     }
 
-    /// Core-seconds that each entry's environments and agents have taken.
+    /// Core-seconds that each entry's environments, agents and opponent models have taken.
     pub fn busy_seconds(&mut self) -> Vec<f64> {
         let world = &mut self.app.world;
         let mut seconds = vec![0.0; self.run.entries.len()];
         for (environment, players, busy) in world.query::<(&Environment, &Players, &Busy)>().iter(world) {
-            let agents = players.agents().iter().filter_map(|agent| world.get::<Busy>(*agent));
-            seconds[environment.entry] += busy.0 + agents.map(|busy| busy.0).sum::<f64>();
+            let models = players.agents().iter().filter_map(|agent| world.get::<Models>(*agent));
+            let models = models.flat_map(Models::of_opponents);
+            let others = players.agents().iter().chain(models).filter_map(|entity| world.get::<Busy>(*entity));
+            seconds[environment.entry] += busy.0 + others.map(|busy| busy.0).sum::<f64>();
         }
         seconds
     }
 }
 
-/// The environment of an entry in one lane, with its agents.
+/// The environment of an entry in one lane, with its agents and their opponent models.
 fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, lane: Lane) {
     let spec = &entry.spec;
     let (rows, seeds, players) = (lane.rows(), lane.seeds.len(), spec.players.len());
@@ -142,7 +150,7 @@ fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, lane: Lane) 
     if let Err(what) = fence(|| entry.game.furnish(&mut world.entity_mut(environment), &lane)) {
         give_up(world, environment, &format!("the game's reset {what}"));
     }
-    let memories: Vec<_> = entry.players.iter().filter_map(|(_, algorithm)| algorithm.memory()).collect();
+    let memories: Vec<_> = entry.players.iter().filter_map(|cast| cast.algorithm.memory()).collect();
     if let Some(capacity) = memories.iter().map(|memory| memory.capacity).max() {
         let replay = Replay::new(spec, capacity, lane.streams("environment", "replay"));
         world.entity_mut(environment).insert((replay, Batch::default()));
@@ -150,7 +158,11 @@ fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, lane: Lane) 
     if memories.iter().any(|memory| memory.reads_others) {
         world.entity_mut(environment).insert(SharesTargets);
     }
-    for (player, ((name, algorithm), place)) in entry.players.iter().zip(&spec.players).enumerate() {
+    if let Some(window) = entry.players.iter().filter_map(|cast| Some(cast.opponent_model.as_ref()?.1.window())).max() {
+        world.entity_mut(environment).insert((Window(window), Recent::default()));
+    }
+    let mut agents = Vec::new();
+    for (player, (cast, place)) in entry.players.iter().zip(&spec.players).enumerate() {
         let (seen, done) = (place.observation.width(), place.action.width());
         let agent = world
             .spawn((
@@ -162,8 +174,37 @@ fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, lane: Lane) 
             ))
             .id();
         let seat = Seat { lane: &lane, game: spec, player };
-        if let Err(what) = fence(|| algorithm.furnish(&mut world.entity_mut(agent), &seat)) {
-            give_up(world, environment, &format!("player {player}: setting up `{name}` {what}"));
+        if let Err(what) = fence(|| cast.algorithm.furnish(&mut world.entity_mut(agent), &seat)) {
+            give_up(world, environment, &format!("player {player}: setting up `{}` {what}", cast.name));
+        }
+        agents.push(agent);
+    }
+    for (player, cast) in entry.players.iter().enumerate() {
+        let Some((name, model)) = &cast.opponent_model else { continue };
+        let seat = Seat { lane: &lane, game: spec, player };
+        world.entity_mut(agents[player]).insert(Exchange::default());
+        for (opponent, place) in spec.players.iter().enumerate().filter(|(opponent, _)| *opponent != player) {
+            let width = place.action.width();
+            let entity = world
+                .spawn((
+                    (ModelOf { agent: agents[player], opponent }, Busy::default(), Faults::default(), Score::default()),
+                    (Prediction::<Live>::new(rows, width), Prediction::<Trial>::new(seeds, width)),
+                    (BatchPrediction::default(), Proposals::default()),
+                ))
+                .id();
+            if model.reads_policy() {
+                world.entity_mut(entity).insert(ReadsPolicy);
+                let published = (PolicySample::<Live>::new(rows, width), PolicySample::<Trial>::new(seeds, width));
+                world.entity_mut(agents[opponent]).insert((published, BatchPolicySample::default()));
+            }
+            let seat = ModelSeat { agent: seat, opponent };
+            if let Err(what) = fence(|| model.furnish(&mut world.entity_mut(entity), &seat)) {
+                give_up(
+                    world,
+                    environment,
+                    &format!("player {player}: setting up `{name}` for player {opponent} {what}"),
+                );
+            }
         }
     }
 }

@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use crate::app::App;
+use crate::episode::Episode;
 use crate::game::{Game, GameSpec, Joint, Status};
 use crate::loader::Plugins;
+use crate::nash;
 use crate::record::{Records, Row};
 use crate::run::{Run, RunFile};
 use crate::simulation::Simulation;
@@ -17,7 +19,8 @@ const LIMIT: usize = 50;
 
 /// Plays a game at random and checks what its spec says of it: one reward per player, all finite; observations inside
 /// their spaces; common rewards equal and zero sums zero where claimed; the spec constant; the same seed the same
-/// trace; a state that was stored and read back goes on the same way; a reset that depends on its stream only.
+/// trace; a state that was stored and read back goes on the same way; a reset that depends on its stream only; best
+/// returns, where it gives them, that no strategy tried beats.
 ///
 /// # Panics
 /// With the first thing that does not hold.
@@ -34,6 +37,47 @@ pub fn conformance<G: Game>(game: &G) {
     for at in [1, LIMIT / 2, LIMIT + 1] {
         let restored = trace(game, &spec, 1, Some(at));
         assert_eq!(first, restored, "the state stored and read back after step {at} went on another way");
+    }
+    for steps in [1, 2, LIMIT] {
+        check_best_returns(game, &spec, steps);
+    }
+}
+
+/// Random episodes of at most `limit` steps: no best return that the game gives is below the return that was played or
+/// below one that [`nash::search`] finds.
+fn check_best_returns<G: Game>(game: &G, spec: &GameSpec, limit: usize) {
+    for seed in 0..8 {
+        let mut rng = Stream::new(0, seed, "best returns", "game");
+        let mut policy = Stream::new(0, seed, "best returns", "policy");
+        let start = game.reset(&mut rng);
+        let actions: Vec<Vec<f32>> = (spec.players.iter())
+            .map(|player| {
+                let mut rows = vec![0.0; player.action.width() * limit];
+                player.action.sample(&mut policy, &mut rows);
+                rows
+            })
+            .collect();
+        let joint: Vec<_> =
+            actions.iter().zip(&spec.players).map(|(rows, player)| (&rows[..], player.action.width())).collect();
+        let (mut state, mut chance, mut steps) = (start.clone(), rng.clone(), 0);
+        let mut rewards = vec![0.0; spec.players.len()];
+        while steps < limit {
+            steps += 1;
+            if game.step(&mut state, &Joint::new(&joint, steps - 1), &mut chance, &mut rewards) == Status::Terminal {
+                break;
+            }
+        }
+        let episode = Episode::new(&start, &rng, joint.iter().copied(), steps);
+        for player in 0..spec.players.len() {
+            let Some(best) = game.best_return(player, &episode) else { continue };
+            let found = nash::search(game, spec, player, &episode, 64).unwrap_or(f64::NEG_INFINITY);
+            // Rewards are f32.
+            assert!(
+                best >= found - 1e-5 * found.abs().max(1.0),
+                "player {player} can do no better than {best}, says the game, but a search finds {found}"
+            );
+        }
+        game.figures(&episode, &mut |name, value| assert!(value.is_finite(), "the figure `{name}` is {value}"));
     }
 }
 
@@ -133,7 +177,7 @@ pub fn playthrough<G: Game>(game: &G, steps: usize) -> String {
 
 /// Plays a run twice, once in one go and once broken off after `split` environment steps, stored, and gone on with in a
 /// fresh world: both must record the same numbers and end in the same state, bit for bit. For algorithms and games,
-/// which `register` registers under the names that the run file uses.
+/// which `register` registers under the names that the run file uses; the rest is loaded, see [`simulation`].
 ///
 /// # Panics
 /// With the first difference, or the run file's mistakes.
@@ -164,17 +208,31 @@ pub fn resumes_bit_for_bit(register: impl Fn(&mut App), run_file: &str, split: u
     assert_eq!(whole.app().save(), second.app().save(), "the run ended in another state after resuming");
 }
 
-/// The world of a run file whose games and algorithms `register` registers, on one thread.
+/// The world of a run file whose games and algorithms `register` registers, on one thread. What it does not register comes
+/// from the plugins that were built beside the test: two plugins that carry networks cannot be linked into one test.
 ///
 /// # Panics
 /// With the run file's mistakes.
 pub fn simulation(register: impl Fn(&mut App), run_file: &str) -> Simulation {
     let mut app = App::new(1);
     register(&mut app);
+    resolved(app, run_file)
+}
+
+/// The world of a run file in `app`, as [`simulation`] makes it.
+///
+/// # Panics
+/// With the run file's mistakes.
+pub fn resolved(mut app: App, run_file: &str) -> Simulation {
+    // The test is target/<profile>/deps/<name>, plugins are in target/<profile>.
+    let test = std::env::current_exe().expect("a program knows where it is");
+    let folder = test.ancestors().nth(2).expect("tests are in a folder of a folder").to_owned();
+    let mut plugins = Plugins::discover(&[folder]);
     let run = RunFile::parse("test.ron", run_file.to_owned())
-        .and_then(|file| Run::resolve(&file, &mut app, &mut Plugins::default()));
-    let run = run.unwrap_or_else(|mistakes| {
-        panic!("{}", mistakes.iter().map(|mistake| mistake.render(false)).collect::<String>())
-    });
+        .and_then(|file| Run::resolve(&file, &mut app, &mut plugins))
+        .unwrap_or_else(|mistakes| {
+            let mistakes: String = mistakes.iter().map(|mistake| mistake.render(false)).collect();
+            panic!("{mistakes}{:?}\nplugins come from `cargo build --release --workspace`", plugins.problems)
+        });
     Simulation::new(app, run)
 }

@@ -86,7 +86,7 @@ impl Algorithm for Fails {
             }
         }
     }
-    fn mean_action(&mut self, observation: &[f32], action: &mut [f32]) {
+    fn mean_action(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         action.iter_mut().zip(observation).for_each(|(action, seen)| *action = -0.1 * seen.clamp(-1.0, 1.0));
     }
 }
@@ -134,8 +134,8 @@ fn failing(fault: &str) -> String {
     format!("{STEADY}, Entry(label: \"failing\", players: [fails(), fails({fault})])")
 }
 
-/// Rows of a whole seed: 2 players, 6 episodes and 7 evaluations of two figures.
-const WHOLE: usize = 2 * (6 + 7 * 2);
+/// Rows of a whole seed: 2 players, 6 episodes and 7 evaluations of three figures; NashConv of each evaluation.
+const WHOLE: usize = 2 * (6 + 7 * 3) + 7;
 
 #[test]
 fn a_seed_that_diverges_leaves_the_others_as_they_are() {

@@ -134,8 +134,8 @@ fn results_never_overwrite_earlier_ones() {
 #[test]
 fn the_same_run_gives_the_same_bytes_on_any_number_of_threads() {
     let first = metrics_of(RUN, &["--threads", "1"]);
-    // 3 seeds x 2 players: 6 episodes, and 4 evaluations with two figures each.
-    assert_eq!(first.lines().count(), 1 + 3 * 2 * (6 + 4 * 2));
+    // 3 seeds x (2 players: 6 episodes, and 4 evaluations with three figures each; one NashConv per evaluation).
+    assert_eq!(first.lines().count(), 1 + 3 * (2 * (6 + 4 * 3) + 4));
     assert!(first == metrics_of(RUN, &["--threads", "1"]), "the same run again gave other numbers");
     assert!(first == metrics_of(RUN, &["--threads", "2"]), "two threads gave other numbers than one");
     assert!(first != metrics_of(RUN, &["--set", "seed=1"]), "the run's seed changes nothing");
@@ -150,7 +150,7 @@ fn another_entry_or_seed_changes_no_numbers_of_the_others() {
     let beside = metrics_of(&RUN.replace("[random()]", &entries), &["--seeds", "3,0,7"]);
     let wide = metrics_of(&RUN.replace("[random()]", &entries), &["--seeds", "3,0,7", "--set", "lane_width=3"]);
     let mine = rows(&alone, "random", "0");
-    assert_eq!(mine.len(), 2 * (6 + 4 * 2));
+    assert_eq!(mine.len(), 2 * (6 + 4 * 3) + 4);
     assert_eq!(mine, rows(&beside, "random", "0"));
     assert_eq!(mine, rows(&wide, "random", "0"), "in a lane with other seeds");
     assert!(!rows(&beside, "other", "7").is_empty());

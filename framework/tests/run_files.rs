@@ -135,6 +135,35 @@ refused! {
     seeds_twice: GOOD, &["--seeds", "1,2,1"];
 }
 
+/// What the program says of the good file with another entry, with every plugin that the workspace has: those that carry
+/// networks find libtorch from their own folder.
+fn refused_by_a_model(entry: &str) -> String {
+    let home = Home::new();
+    fs::write(home.path("bad.ron"), with("random()", entry)).unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_equiflow"));
+    let output = program.args(["check", "bad.ron"]).current_dir(home.path("")).env_remove("EQUIFLOW_PLUGINS").output();
+    let output = output.unwrap();
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(2), &b""[..]));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// Mistakes inside of an algorithm's opponent model are shown where they stand.
+#[test]
+fn mistakes_in_opponent_models() {
+    let said = [
+        "gpi(opponent_model: variational(rewrd: observed))",
+        "gpi(\n        batch: 32,\n        opponent_model: variational(\n            reward: obsrved,\n        ),\n    )",
+        "gpi(opponent_model: variatonal())",
+        "gpi(opponent_model: variational(smoothing: 2.0))",
+        "gpi(opponent_model: variational(reward: own_value, fit: reverse_kl))",
+        "gpi(opponent_model: variational(hidden: 32))",
+        "gpi(opponent_model: 3)",
+        "gpi(opponent_modl: exact())",
+    ]
+    .map(refused_by_a_model);
+    insta::assert_snapshot!(said.join("\n----------\n"));
+}
+
 #[test]
 fn missing_file() {
     let said = Home::new().run(&["run", "nowhere.ron"]);

@@ -12,6 +12,7 @@ use crate::mlp::Mlp;
 use crate::pass::Pass;
 use crate::real::Real;
 use crate::threads::pin;
+use equiflow::algorithm::Fault;
 use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use std::ops::Range;
 use tch::Tensor;
@@ -31,6 +32,18 @@ impl Step {
     pub fn failed(&self) -> impl Iterator<Item = usize> {
         let finite = self.loss.iter().zip(&self.gradient_norm).map(|(loss, norm)| loss.is_finite() && norm.is_finite());
         finite.enumerate().filter(|(_, finite)| !finite).map(|(seed, _)| seed)
+    }
+
+    /// That no seed failed; `what` names the network. In a discrete game nothing else tells: a network of NaN still chooses.
+    ///
+    /// # Errors
+    /// Those that did.
+    pub fn check(&self, what: &str) -> Result<(), Fault> {
+        let seeds: Vec<_> = self.failed().collect();
+        match seeds.is_empty() {
+            true => Ok(()),
+            false => Err(Fault { seeds, what: format!("its {what} has diverged: a loss or gradient is not finite") }),
+        }
     }
 }
 

@@ -57,6 +57,14 @@ pub mod action_box;
 
 pub mod noise;
 
+pub mod head;
+
+pub mod density;
+
+pub mod input;
+
+pub mod temperature;
+
 pub mod actor;
 
 pub mod convert;
@@ -71,7 +79,10 @@ pub use action_box::ActionBox;
 pub use actor::{Actor, ActorParams, WarmupPlay, check_box, check_positive, check_range};
 pub use adam::{Adam, AdamParams};
 pub use convert::{join, numbers, tensor};
+pub use density::{Density, regularise};
 pub use exclusive::Exclusive;
+pub use head::{Head, check_sampled};
+pub use input::{Block, seed_rows, side_by_side};
 pub use learner::{Learner, Step};
 pub use losses::{PerSeed, mse, policy_loss, td_target};
 pub use mlp::{LastLayer, Mlp};
@@ -79,4 +90,5 @@ pub use noise::{Explorer, Noise};
 pub use pass::Pass;
 pub use real::Real;
 pub use tch::{Kind, Tensor};
+pub use temperature::Temperature;
 pub use threads::pin;

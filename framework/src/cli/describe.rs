@@ -13,7 +13,7 @@ use crate::run::{suggest, text::Call};
 
 #[derive(Debug, Args)]
 pub(super) struct DescribeArgs {
-    /// A game or an algorithm; `equiflow list` names them
+    /// A game, an algorithm or an opponent model; `equiflow list` names them
     name: String,
 }
 
@@ -26,7 +26,7 @@ pub(super) fn describe(args: &DescribeArgs, global: &Global) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(Missing::Unknown(names)) => {
-            eprintln!("error: there is no game or algorithm `{}`", args.name);
+            eprintln!("error: there is no game, algorithm or opponent model `{}`", args.name);
             eprintln!("  help: {}", suggest(&args.name, "there are", &names));
             bad_input()
         }
@@ -38,18 +38,27 @@ pub(super) fn describe(args: &DescribeArgs, global: &Global) -> ExitCode {
 }
 
 fn find(name: &str, app: &mut App, plugins: &mut Plugins) -> Result<String, Missing> {
+    let mut known = Vec::new();
+    let mut unless_known = |missing: Missing| match missing {
+        Missing::Unknown(names) => {
+            known.extend(names);
+            Ok(())
+        }
+        broken => Err(broken),
+    };
     match plugins.game(app, name) {
-        Ok(kind) => Ok(game(name, &kind)),
-        Err(Missing::Unknown(mut names)) => match plugins.algorithm(app, name) {
-            Ok(kind) => Ok(algorithm(name, &kind)),
-            Err(Missing::Unknown(algorithms)) => {
-                names.extend(algorithms);
-                Err(Missing::Unknown(names))
-            }
-            Err(broken) => Err(broken),
-        },
-        Err(broken) => Err(broken),
+        Ok(kind) => return Ok(game(name, &kind)),
+        Err(missing) => unless_known(missing)?,
     }
+    match plugins.algorithm(app, name) {
+        Ok(kind) => return Ok(algorithm(name, &kind)),
+        Err(missing) => unless_known(missing)?,
+    }
+    match plugins.opponent_model(app, name) {
+        Ok(kind) => return Ok(format!("{name} (opponent model)\n{}", sheet(name, &kind.sheet))),
+        Err(missing) => unless_known(missing)?,
+    }
+    Err(Missing::Unknown(known))
 }
 
 fn game(name: &str, kind: &GameKind) -> String {
@@ -87,6 +96,9 @@ fn algorithm(name: &str, kind: &AlgorithmKind) -> String {
         return text + "\nThe defaults alone make no algorithm.\n";
     };
     text += "\nCapabilities\n";
+    if let Some(model) = algorithm.opponent_model() {
+        text += &format!("  has a model of each opponent, by default {}\n", model.text());
+    }
     // Asked of the algorithm itself, by offering it games.
     let games = |action: Space| {
         [1, 2, 5].map(|players| (players, GameSpec::repeated(vec![Player::blind(action.clone()); players])))

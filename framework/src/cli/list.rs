@@ -14,6 +14,7 @@ pub(super) fn list(global: &Global) -> ExitCode {
     for (title, names) in [
         ("games", plugins.files.iter().map(|file| &file.manifest.games).collect::<Vec<_>>()),
         ("algorithms", plugins.files.iter().map(|file| &file.manifest.algorithms).collect()),
+        ("opponent models", plugins.files.iter().map(|file| &file.manifest.opponent_models).collect()),
     ] {
         println!("\n{title}");
         let mut lines: Vec<_> = (plugins.files.iter().zip(names))
@@ -22,7 +23,6 @@ pub(super) fn list(global: &Global) -> ExitCode {
         lines.sort();
         println!("{}", if lines.is_empty() { "  none".to_owned() } else { lines.join("\n") });
     }
-    println!("\nopponent models\n  none");
-    println!("\n`equiflow describe NAME` shows the parameters of a game or an algorithm.");
+    println!("\n`equiflow describe NAME` shows the parameters of any of them.");
     if plugins.problems.is_empty() { ExitCode::SUCCESS } else { failed() }
 }

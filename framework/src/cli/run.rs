@@ -16,7 +16,7 @@ use crate::loader::Plugins;
 use crate::plugin::BUILD_ID;
 use crate::record::{EntryName, Sink, slug};
 use crate::report::manifest::{BestKnown, EntryManifest, FailedSeed, Host, Manifest, Moment, Outcome, PluginManifest};
-use crate::report::{table, write_all};
+use crate::report::{drawings, table, write_all};
 use crate::run::Run;
 use crate::simulation::{Failure, Simulation};
 
@@ -151,6 +151,7 @@ impl Recorded {
         };
         self.manifest.write(&self.folder).map_err(io::Error::other)?;
         let summary = write_all(&self.folder).map_err(io::Error::other)?;
+        drawings::write(&self.folder, self.simulation.run()).map_err(io::Error::other)?;
         print!("{}", table::terminal(&summary));
         println!("results in {}", self.folder.display());
         if interrupted {
@@ -185,7 +186,7 @@ fn stop_on_ctrl_c() -> Arc<AtomicBool> {
 fn manifest(folder: &Path, run: &Run, plugins: &Plugins) -> Manifest {
     let entries = run.entries.iter().map(|entry| EntryManifest {
         label: entry.label.clone(),
-        algorithms: entry.players.iter().map(|(name, _)| name.clone()).collect(),
+        algorithms: entry.players.iter().map(|cast| cast.name.clone()).collect(),
         game: entry.game_text(),
         return_label: entry.spec.returns.label().to_owned(),
         best_known: entry.spec.best_known.as_ref().map(|best| BestKnown {

@@ -5,6 +5,7 @@
 //! A report is made in this order, which is also the order to read in: [`manifest`] says what the run is,
 //! [`records`] reads its returns, [`stats`] has the statistics, [`summary`] reduces each entry to one line, [`table`]
 //! prints that, [`curves`] reduces the seeds to learning curves, [`plot`] draws them. `axis` and `canvas` serve `plot`.
+//! [`drawings`] lets games draw pictures of their own.
 //!
 //! A report is deliberately no part of a running world: the same folder gives the same report, byte for byte, whoever
 //! asks and whenever.
@@ -12,6 +13,7 @@
 mod axis;
 mod canvas;
 pub mod curves;
+pub mod drawings;
 mod error;
 pub mod manifest;
 pub mod plot;

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::mistake::{Mistake, NamedText, Source, suggest};
 use super::ron_options;
 use super::text::{self, Call, FieldText, Unbalanced};
+use crate::nash::BestResponse;
 
 const RUN_FIELDS: &[&str] =
     &["name", "seed", "seeds", "episodes", "steps", "instances", "lane_width", "evaluate", "game", "entries"];
@@ -38,6 +39,8 @@ pub struct RunFile {
     pub lane_width: usize,
     /// Training episodes between evaluations.
     pub evaluate_every: u64,
+    /// How many strategies an evaluation tries per player where the game knows no best response; 0 for none.
+    pub best_response: usize,
     /// The game of entries that name none.
     pub game: Option<Range<usize>>,
     /// The entries.
@@ -69,9 +72,16 @@ pub enum PlayersText {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 struct Evaluate {
     every: u64,
+    best_response: usize,
+}
+
+impl Default for Evaluate {
+    fn default() -> Self {
+        Self { every: 1, best_response: BestResponse::default().budget }
+    }
 }
 
 impl RunFile {
@@ -198,7 +208,7 @@ impl Reader<'_> {
         let seed = self.optional(&run, "seed", 0u64);
         let instances = self.optional(&run, "instances", 1usize);
         let lane_width = self.optional(&run, "lane_width", 1usize);
-        let evaluate = self.optional(&run, "evaluate", Evaluate { every: 1 });
+        let evaluate = self.optional(&run, "evaluate", Evaluate::default());
         let seeds = self.seeds(&run);
         let game = run.field(self.text, "game").map(|field| field.value.clone());
         let entries = self.entries(&run);
@@ -227,7 +237,8 @@ impl Reader<'_> {
             steps: steps.unwrap_or_default(),
             instances: instances.unwrap_or_default(),
             lane_width: lane_width.unwrap_or_default(),
-            evaluate_every: evaluate.map_or(0, |evaluate| evaluate.every),
+            evaluate_every: evaluate.as_ref().map_or(0, |evaluate| evaluate.every),
+            best_response: evaluate.map_or(0, |evaluate| evaluate.best_response),
             game,
             entries: entries.unwrap_or_default(),
             mistakes: Vec::new(),

@@ -12,7 +12,10 @@ use crate::app::App;
 use crate::game::GameSpec;
 use crate::loader::{Missing, Plugins};
 use crate::params::{Field, Invalid};
-use crate::registry::{AnyAlgorithm, AnyGame, ParamsError};
+use crate::registry::{AnyAlgorithm, AnyGame, AnyOpponentModel, ParamsError};
+
+/// The parameter by which an algorithm names the kind of its opponent models.
+const MODEL: &str = "opponent_model";
 
 /// A run in which every name is known and every parameter has its value.
 #[derive(Clone)]
@@ -33,6 +36,8 @@ pub struct Run {
     pub lane_width: usize,
     /// Training episodes between evaluations.
     pub evaluate_every: u64,
+    /// How many strategies an evaluation tries per player where the game knows no best response.
+    pub best_response: usize,
     /// The entries.
     pub entries: Vec<Entry>,
 }
@@ -48,14 +53,37 @@ pub struct Entry {
     pub game: Arc<dyn AnyGame>,
     /// What the game says of itself.
     pub spec: GameSpec,
-    /// One algorithm per player, with its name.
-    pub players: Vec<(String, Arc<dyn AnyAlgorithm>)>,
+    /// Who plays each player.
+    pub players: Vec<Cast>,
+}
+
+/// The algorithm that plays a player, and what it needs.
+#[derive(Clone)]
+pub struct Cast {
+    /// The algorithm's name.
+    pub name: String,
+    /// The algorithm.
+    pub algorithm: Arc<dyn AnyAlgorithm>,
+    /// The kind of model that it has of each opponent, with its name.
+    pub opponent_model: Option<(String, Arc<dyn AnyOpponentModel>)>,
+}
+
+impl Cast {
+    /// The algorithm with all its parameters, and those of its opponent model, as RON.
+    pub fn text(&self) -> String {
+        let mut params = self.algorithm.params().to_owned();
+        let field = Call::parse(&params, 0..params.len()).and_then(|call| call.field(&params, MODEL).cloned());
+        if let (Some((name, model)), Some(field)) = (&self.opponent_model, field) {
+            params.replace_range(field.value, &format!("{name}{}", model.params()));
+        }
+        format!("{}{params}", self.name)
+    }
 }
 
 impl Entry {
     /// The algorithms' names: one when all are the same, else one per player.
     pub fn algorithms(&self) -> String {
-        let names: Vec<_> = self.players.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<_> = self.players.iter().map(|cast| cast.name.as_str()).collect();
         match names.split_first() {
             Some((first, rest)) if rest.iter().all(|name| name == first) => (*first).to_owned(),
             _ => names.join(" vs "),
@@ -89,6 +117,7 @@ impl Run {
             instances: file.instances,
             lane_width: file.lane_width,
             evaluate_every: file.evaluate_every,
+            best_response: file.best_response,
             entries,
         })
     }
@@ -99,11 +128,12 @@ impl Run {
             format!("Run(\n    name: {:?},\n    seed: {},\n    seeds: {:?},\n", self.name, self.seed, self.seeds);
         let _ = write!(text, "    episodes: {},\n    steps: {},\n", self.episodes, self.steps);
         let _ = write!(text, "    instances: {},\n    lane_width: {},\n", self.instances, self.lane_width);
-        let _ = write!(text, "    evaluate: (every: {}),\n    entries: [\n", self.evaluate_every);
+        let (every, tries) = (self.evaluate_every, self.best_response);
+        let _ = write!(text, "    evaluate: (every: {every}, best_response: {tries}),\n    entries: [\n");
         for entry in &self.entries {
             let _ = write!(text, "        Entry(\n            label: {:?},\n            players: [\n", entry.label);
-            for (name, algorithm) in &entry.players {
-                let _ = writeln!(text, "                {name}{},", algorithm.params());
+            for cast in &entry.players {
+                let _ = writeln!(text, "                {},", cast.text());
             }
             let _ = write!(text, "            ],\n            game: {},\n        ),\n", entry.game_text());
         }
@@ -175,7 +205,7 @@ impl Resolver<'_> {
         Some((name, game, spec))
     }
 
-    fn players(&mut self, entry: &EntryText, spec: Option<&GameSpec>) -> Option<Vec<(String, Arc<dyn AnyAlgorithm>)>> {
+    fn players(&mut self, entry: &EntryText, spec: Option<&GameSpec>) -> Option<Vec<Cast>> {
         let players = &entry.players;
         let needed = spec.map(|spec| spec.players.len());
         let ranges = match (players, needed) {
@@ -193,7 +223,7 @@ impl Resolver<'_> {
             }
             (PlayersText::Each(ranges), _) => ranges.clone(),
         };
-        let mut resolved: Vec<(String, Arc<dyn AnyAlgorithm>, Call)> = Vec::new();
+        let mut resolved: Vec<(Cast, Call, Option<Call>)> = Vec::new();
         for range in ranges {
             resolved.push(self.algorithm(range)?);
         }
@@ -202,23 +232,68 @@ impl Resolver<'_> {
         let shared = matches!(players, PlayersText::All(_));
         let mut out = Vec::new();
         for player in 0..count {
-            let (name, algorithm, call) = &resolved[if shared { 0 } else { player }];
-            if let Err(invalid) = algorithm.check(spec, player) {
-                self.invalid(call, &format!("algorithm `{name}` for player {player}"), &invalid);
+            let (cast, call, model_call) = &resolved[if shared { 0 } else { player }];
+            if let Err(invalid) = cast.algorithm.check(spec, player) {
+                self.invalid(call, &format!("algorithm `{}` for player {player}", cast.name), &invalid);
                 return None;
             }
-            out.push((name.clone(), Arc::clone(algorithm)));
+            for opponent in (0..count).filter(|opponent| *opponent != player) {
+                let Some((name, model)) = &cast.opponent_model else { continue };
+                if let Err(invalid) = model.check(spec, player, opponent) {
+                    let owner = format!("opponent model `{name}` of player {player} for player {opponent}");
+                    self.invalid(model_call.as_ref().unwrap_or(call), &owner, &invalid);
+                    return None;
+                }
+            }
+            out.push(cast.clone());
         }
         Some(out)
     }
 
-    fn algorithm(&mut self, range: Range<usize>) -> Option<(String, Arc<dyn AnyAlgorithm>, Call)> {
+    /// An algorithm with its opponent model, and where both stand; the model only where the file names it.
+    fn algorithm(&mut self, range: Range<usize>) -> Option<(Cast, Call, Option<Call>)> {
         let call = self.call(range, "an algorithm")?;
         let name = self.file.text(&call.name).to_owned();
         let kind = self.plugins.algorithm(self.app, &name);
         let kind = self.found(kind, &call, "algorithm", &name)?;
         let algorithm = self.configured(&call, &format!("algorithm `{name}`"), kind.sheet.fields, kind.parse)?;
-        Some((name, algorithm, call))
+        let mut cast = Cast { name, algorithm, opponent_model: None };
+        let Some(choice) = cast.algorithm.opponent_model() else { return Some((cast, call, None)) };
+        let written = call.field(&self.file.source.text, MODEL).map(|field| field.value.clone());
+        let Some(range) = written else {
+            cast.opponent_model = Some(self.default_model(choice.text(), &call)?);
+            return Some((cast, call, None));
+        };
+        let model_call = self.call(range, "an opponent model")?;
+        let name = self.file.text(&model_call.name).to_owned();
+        let kind = self.plugins.opponent_model(self.app, &name);
+        let kind = self.found(kind, &model_call, "opponent model", &name)?;
+        let owner = format!("opponent model `{name}`");
+        let model = self.configured(&model_call, &owner, kind.sheet.fields, kind.parse)?;
+        if model.reads_values() && !cast.algorithm.values() {
+            let message = format!("{owner} needs the agent's own values, which algorithm `{}` has not", cast.name);
+            self.wrong(model_call.name.clone(), message, "choose another reward for the model, or another algorithm");
+            return None;
+        }
+        cast.opponent_model = Some((name, model));
+        Some((cast, call, Some(model_call)))
+    }
+
+    /// The opponent model that an algorithm has when the file names none.
+    fn default_model(&mut self, text: &str, owner: &Call) -> Option<(String, Arc<dyn AnyOpponentModel>)> {
+        let call = Call::parse(text, 0..text.len());
+        let (name, brackets) = call
+            .map_or((text, "()"), |call| (&text[call.name], call.brackets.map_or("()", |brackets| &text[brackets])));
+        let kind = self.plugins.opponent_model(self.app, name);
+        let kind = self.found(kind, owner, "opponent model", name)?;
+        match (kind.parse)(brackets) {
+            Ok(model) => Some((name.to_owned(), model)),
+            Err(_) => {
+                let help = "this is a bug of the plugin; name an opponent model in the run file";
+                self.wrong(owner.name.clone(), format!("its default opponent model `{text}` cannot be read"), help);
+                None
+            }
+        }
     }
 
     /// `name(...)` or a bare name.

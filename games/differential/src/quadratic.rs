@@ -42,4 +42,8 @@ impl Game for Quadratic {
         rewards[0] = -off * off;
         Status::Running
     }
+
+    fn best_return(&self, _player: usize, _episode: &Episode<Self>) -> Option<f64> {
+        Some(0.0)
+    }
 }

@@ -2,7 +2,8 @@
 
 use equiflow::prelude::*;
 
-/// A repeated game of two players who each choose a number in [-bound, bound] and see nothing.
+/// A repeated game of two players who each choose a number in [-bound, bound] and see nothing. Each payoff must be convex
+/// in the player's own number, so that a best response lies at an end of the box.
 macro_rules! sister {
     ($(#[doc = $about:literal])* $Name:ident, $a1:ident, $a2:ident => [$r1:expr, $r2:expr], $($fact:ident: $value:expr),*) => {
         params! {
@@ -40,6 +41,18 @@ macro_rules! sister {
                 let ($a1, $a2) = (actions.scalar(0), actions.scalar(1));
                 rewards.copy_from_slice(&[$r1, $r2]);
                 Status::Running
+            }
+
+            fn best_return(&self, player: usize, episode: &Episode<Self>) -> Option<f64> {
+                Some(episode.per_step(|actions| {
+                    let at = |own: f32| {
+                        let mut joint = [actions.scalar(0), actions.scalar(1)];
+                        joint[player] = own;
+                        let [$a1, $a2] = joint;
+                        f64::from([$r1, $r2][player])
+                    };
+                    at(-self.bound).max(at(self.bound))
+                }))
             }
         }
     };

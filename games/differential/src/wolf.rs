@@ -9,6 +9,9 @@ params! {
     pub struct Wolf {}
 }
 
+/// Payoffs of each player.
+const TABLES: [[[f32; 2]; 2]; 2] = [[[0.0, 3.0], [1.0, 2.0]], [[3.0, 2.0], [0.0, 1.0]]];
+
 /// Expected payoff of a 2x2 table when the players take their first choice with probabilities p and q.
 fn expected(table: [[f32; 2]; 2], p: f32, q: f32) -> f32 {
     let [[first, second], [third, fourth]] = table;
@@ -35,10 +38,20 @@ impl Game for Wolf {
 
     fn step(&self, (): &mut (), actions: &Joint, _: &mut Stream, rewards: &mut [f32]) -> Status {
         let (p, q) = (actions.scalar(0), actions.scalar(1));
-        let own = expected([[0.0, 3.0], [1.0, 2.0]], p, q);
-        let other = expected([[3.0, 2.0], [0.0, 1.0]], p, q);
-        rewards.copy_from_slice(&[own, other]);
+        rewards.copy_from_slice(&TABLES.map(|table| expected(table, p, q)));
         Status::Running
+    }
+
+    /// A payoff is linear in the own probability: one of the two choices is best.
+    fn best_return(&self, player: usize, episode: &Episode<Self>) -> Option<f64> {
+        Some(episode.per_step(|actions| {
+            let at = |own: f32| {
+                let mut joint = [actions.scalar(0), actions.scalar(1)];
+                joint[player] = own;
+                f64::from(expected(TABLES[player], joint[0], joint[1]))
+            };
+            at(0.0).max(at(1.0))
+        }))
     }
 }
 
@@ -49,10 +62,10 @@ mod tests {
     #[test]
     fn nobody_gains_by_leaving_one_half() {
         for p in [0.0, 0.25, 0.5, 0.75, 1.0] {
-            let own = expected([[0.0, 3.0], [1.0, 2.0]], p, 0.5);
-            let other = expected([[3.0, 2.0], [0.0, 1.0]], 0.5, p);
+            let own = expected(TABLES[0], p, 0.5);
+            let other = expected(TABLES[1], 0.5, p);
             assert_eq!((own, other), (1.5, 1.5));
         }
-        assert_eq!(expected([[0.0, 3.0], [1.0, 2.0]], 1.0, 0.0), 3.0);
+        assert_eq!(expected(TABLES[0], 1.0, 0.0), 3.0);
     }
 }

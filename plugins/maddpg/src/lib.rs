@@ -172,11 +172,11 @@ impl Algorithm for Maddpg {
         self.networks.get().actor.explore(turn, action);
     }
 
-    fn mean_action(&mut self, observation: &[f32], action: &mut [f32]) {
+    fn mean_action(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         self.networks.get().actor.mean_action(observation, action);
     }
 
-    fn target_action(&mut self, observation: &[f32], action: &mut [f32]) {
+    fn target_action(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         self.networks.get().actor.target_action(observation, action);
     }
 

@@ -48,7 +48,7 @@ impl Algorithm for Random {
         Self::draw(&self.space, &mut self.streams, action);
     }
 
-    fn mean_action(&mut self, _observation: &[f32], action: &mut [f32]) {
+    fn mean_action(&mut self, _observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         match &self.space {
             Space::Discrete(_) => action.fill(0.0),
             Space::Box { low, high } => {
@@ -61,7 +61,11 @@ impl Algorithm for Random {
         }
     }
 
-    fn target_action(&mut self, _observation: &[f32], action: &mut [f32]) {
+    fn target_action(&mut self, _observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
+        Self::draw(&self.space, &mut self.forecasts, action);
+    }
+
+    fn sample_policy(&mut self, _observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
         Self::draw(&self.space, &mut self.forecasts, action);
     }
 }

@@ -1,0 +1,454 @@
+//! From a network's outputs to a distribution over actions: normal and squashed into a box, or over choices.
+//!
+//! Rows are independent. A *latent* is what is drawn: in a box the number before the squashing, `u = mean + sigma noise`,
+//! else the choice. The mathematics of a row is in `f64`; only the batches are in the networks' type.
+
+use std::f64::consts::{LN_2, PI};
+
+use equiflow::game::Space;
+use equiflow::params::Invalid;
+use equiflow::stream::Stream;
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::real::Real;
+
+/// Least standard deviation before the squashing.
+const MIN_SIGMA: f64 = 0.01;
+/// Greatest value of the output that sigma is the exponential of: 7.4 saturates any squashing.
+const MAX_LOG_SIGMA: f64 = 2.0;
+/// Actions nearer than this to the edge of the box, in half ranges, count as that near when they are unsquashed.
+const EDGE: f64 = 1e-6;
+
+/// A kind of distribution over one player's actions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Head {
+    /// `centre + half_range tanh(u)`, `u` normal. `2 A` outputs: the means, then the logarithms of `sigma - 0.01`.
+    Gaussian {
+        /// `[A]`
+        centre: Vec<f64>,
+        /// `[A]`
+        half_range: Vec<f64>,
+    },
+    /// One of `n`. `n` outputs: unnormalised log-probabilities.
+    Categorical(usize),
+}
+
+/// Mean, sigma and the derivative of sigma by its output, of one dimension.
+fn normal<T: Real>(outputs: &[T], dim: usize) -> (f64, f64, f64) {
+    let dims = outputs.len() / 2;
+    let raw = outputs[dims + dim].to_f64();
+    let scale = raw.min(MAX_LOG_SIGMA).exp();
+    (outputs[dim].to_f64(), MIN_SIGMA + scale, if raw < MAX_LOG_SIGMA { scale } else { 0.0 })
+}
+
+/// `ln(1 - tanh(u)^2)`, without cancellation.
+fn ln_slope(u: f64) -> f64 {
+    let u = u.abs();
+    2.0 * (LN_2 - u - (-2.0 * u).exp().ln_1p())
+}
+
+/// Whether actions can be sampled as a [`Head`] does: choices, or a bounded box.
+///
+/// # Errors
+/// What they are instead; `what` says whose they are.
+pub fn check_sampled(space: &Space, what: &str) -> Result<(), Invalid> {
+    match space {
+        Space::Box { low, high } if low.iter().chain(high).any(|bound| !bound.is_finite()) => {
+            let what = format!("{what} are {space}; expected choices or a bounded box of real numbers");
+            Err(Invalid { field: None, what })
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Head {
+    /// For the actions of a space; a box has to be bounded.
+    pub fn new(space: &Space) -> Self {
+        match space {
+            Space::Discrete(n) => Self::Categorical(*n),
+            Space::Box { low, high } => {
+                let both = || low.iter().zip(high).map(|(low, high)| (f64::from(*low), f64::from(*high)));
+                Self::Gaussian {
+                    centre: both().map(|(low, high)| 0.5 * (low + high)).collect(),
+                    half_range: both().map(|(low, high)| 0.5 * (high - low)).collect(),
+                }
+            }
+        }
+    }
+
+    /// Numbers in an action, a latent or its noise.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Gaussian { centre, .. } => centre.len(),
+            Self::Categorical(_) => 1,
+        }
+    }
+
+    /// Outputs that a network needs.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Gaussian { centre, .. } => 2 * centre.len(),
+            Self::Categorical(n) => *n,
+        }
+    }
+
+    /// Numbers by which a network is told an action: the action itself, or one number per choice.
+    pub fn features(&self) -> usize {
+        match self {
+            Self::Gaussian { centre, .. } => centre.len(),
+            Self::Categorical(n) => *n,
+        }
+    }
+
+    /// Draws the noise of `rows` rows per seed, `[seeds, rows, width]`: standard normal for a box, uniform in [0, 1) for
+    /// choices.
+    pub fn noise(&self, streams: &mut [Stream], rows: usize, out: &mut Vec<f64>) {
+        out.clear();
+        let count = rows * self.width();
+        for stream in streams {
+            match self {
+                Self::Gaussian { .. } => out.extend((0..count).map(|_| -> f64 { StandardNormal.sample(stream) })),
+                Self::Categorical(_) => out.extend((0..count).map(|_| f64::from(stream.unit()))),
+            }
+        }
+    }
+
+    /// The latents that the noise `[rows, width]` makes of the outputs.
+    pub fn latent<T: Real>(&self, outputs: &[T], noise: &[f64], out: &mut Vec<f64>) {
+        out.clear();
+        for (outputs, noise) in outputs.chunks_exact(self.outputs()).zip(noise.chunks_exact(self.width())) {
+            match self {
+                Self::Gaussian { .. } => out.extend(noise.iter().enumerate().map(|(dim, noise)| {
+                    let (mean, sigma, _) = normal(outputs, dim);
+                    mean + sigma * noise
+                })),
+                Self::Categorical(n) => {
+                    let mut left = noise[0];
+                    let mut choice = n - 1;
+                    for (k, p) in probabilities(outputs).enumerate() {
+                        left -= p;
+                        if left < 0.0 {
+                            choice = k;
+                            break;
+                        }
+                    }
+                    out.push(choice as f64);
+                }
+            }
+        }
+    }
+
+    /// The latents of the means: those of the normal distribution, or the likeliest choices.
+    pub fn mean<T: Real>(&self, outputs: &[T], out: &mut Vec<f64>) {
+        out.clear();
+        for outputs in outputs.chunks_exact(self.outputs()) {
+            match self {
+                Self::Gaussian { centre, .. } => out.extend(outputs[..centre.len()].iter().map(|mean| mean.to_f64())),
+                Self::Categorical(_) => {
+                    let best =
+                        outputs.iter().enumerate().fold(0, |best, (k, x)| if *x > outputs[best] { k } else { best });
+                    out.push(best as f64);
+                }
+            }
+        }
+    }
+
+    /// Latents to actions, `[rows, width]` both.
+    pub fn actions<T: Real>(&self, latent: &[f64], actions: &mut [T]) {
+        match self {
+            Self::Gaussian { centre, half_range } => {
+                for (latent, actions) in latent.chunks_exact(centre.len()).zip(actions.chunks_exact_mut(centre.len())) {
+                    for (dim, (u, action)) in latent.iter().zip(actions).enumerate() {
+                        *action = T::from_f64(centre[dim] + half_range[dim] * u.tanh());
+                    }
+                }
+            }
+            Self::Categorical(_) => {
+                latent.iter().zip(actions).for_each(|(choice, action)| *action = T::from_f64(*choice));
+            }
+        }
+    }
+
+    /// Actions to the latents that they came from.
+    pub fn latent_of<T: Real>(&self, actions: &[T], out: &mut Vec<f64>) {
+        out.clear();
+        match self {
+            Self::Gaussian { centre, half_range } => {
+                for actions in actions.chunks_exact(centre.len()) {
+                    out.extend(actions.iter().enumerate().map(|(dim, action)| {
+                        let y = (action.to_f64() - centre[dim]) / half_range[dim];
+                        y.clamp(EDGE - 1.0, 1.0 - EDGE).atanh()
+                    }));
+                }
+            }
+            Self::Categorical(_) => out.extend(actions.iter().map(|action| action.to_f64())),
+        }
+    }
+
+    /// The logarithm of the probability, or of the density in units of the action, of each latent: `[rows]`.
+    pub fn log_density<T: Real>(&self, outputs: &[T], latent: &[f64], out: &mut Vec<f64>) {
+        out.clear();
+        for (outputs, latent) in outputs.chunks_exact(self.outputs()).zip(latent.chunks_exact(self.width())) {
+            out.push(match self {
+                Self::Gaussian { half_range, .. } => latent
+                    .iter()
+                    .enumerate()
+                    .map(|(dim, u)| {
+                        let (mean, sigma, _) = normal(outputs, dim);
+                        let z = (u - mean) / sigma;
+                        -0.5 * (z * z + (2.0 * PI).ln()) - sigma.ln() - half_range[dim].ln() - ln_slope(*u)
+                    })
+                    .sum(),
+                Self::Categorical(_) => log_probability(outputs, latent[0] as usize),
+            });
+        }
+    }
+
+    /// In a box: the gradient of the log density of each latent's action with respect to that action, `[rows, A]`.
+    ///
+    /// # Panics
+    /// For choices.
+    pub fn log_density_slope<T: Real>(&self, outputs: &[T], latent: &[f64], out: &mut Vec<f64>) {
+        let Self::Gaussian { half_range, .. } = self else { panic!("choices have no gradient") };
+        let dims = half_range.len();
+        out.clear();
+        for (outputs, latent) in outputs.chunks_exact(2 * dims).zip(latent.chunks_exact(dims)) {
+            out.extend(latent.iter().enumerate().map(|(dim, u)| {
+                let (mean, sigma, _) = normal(outputs, dim);
+                let by_latent = (mean - u) / (sigma * sigma) + 2.0 * u.tanh();
+                by_latent / (half_range[dim] * ln_slope(*u).exp())
+            }));
+        }
+    }
+
+    /// The logarithm of the density, or of the probability, of the uniform distribution.
+    pub fn log_uniform(&self) -> f64 {
+        match self {
+            Self::Gaussian { half_range, .. } => -half_range.iter().map(|half| (2.0 * half).ln()).sum::<f64>(),
+            Self::Categorical(n) => -(*n as f64).ln(),
+        }
+    }
+
+    /// The gradient of `-sum over rows of weight * log density(latent)` with respect to the outputs.
+    pub fn likelihood_gradient<T: Real>(&self, outputs: &[T], latent: &[f64], weight: &[f64], out: &mut Vec<T>) {
+        out.clear();
+        out.resize(outputs.len(), T::default());
+        let n = self.outputs();
+        let rows = outputs.chunks_exact(n).zip(latent.chunks_exact(self.width())).zip(weight);
+        for (((outputs, latent), weight), out) in rows.zip(out.chunks_exact_mut(n)) {
+            match self {
+                Self::Gaussian { centre, .. } => {
+                    for (dim, u) in latent.iter().enumerate() {
+                        let (mean, sigma, slope) = normal(outputs, dim);
+                        let z = (u - mean) / sigma;
+                        out[dim] = T::from_f64(-weight * z / sigma);
+                        out[centre.len() + dim] = T::from_f64(weight * (1.0 - z * z) / sigma * slope);
+                    }
+                }
+                Self::Categorical(_) => {
+                    for (k, (p, out)) in probabilities(outputs).zip(out).enumerate() {
+                        *out = T::from_f64(weight * (p - f64::from(k == latent[0] as usize)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// In a box: the gradient of `scale * sum over rows of (temperature * log density(action) - Q(action))` with respect
+    /// to the outputs, where the noise is held fixed (reparameterised) and `by_action` `[rows, A]` is the gradient of Q.
+    ///
+    /// # Panics
+    /// For choices, which have [`Head::expected_gradient`].
+    pub fn pathwise_gradient<T: Real>(
+        &self,
+        outputs: &[T],
+        noise: &[f64],
+        by_action: &[T],
+        temperature: f64,
+        scale: f64,
+        out: &mut Vec<T>,
+    ) {
+        let Self::Gaussian { half_range, .. } = self else { panic!("choices have no gradient") };
+        let dims = half_range.len();
+        out.clear();
+        out.resize(outputs.len(), T::default());
+        let rows = outputs.chunks_exact(2 * dims).zip(noise.chunks_exact(dims)).zip(by_action.chunks_exact(dims));
+        for (((outputs, noise), by_action), out) in rows.zip(out.chunks_exact_mut(2 * dims)) {
+            for dim in 0..dims {
+                let (mean, sigma, slope) = normal(outputs, dim);
+                let y = (mean + sigma * noise[dim]).tanh();
+                // d log density / du = 2 tanh(u), da/du = half (1 - tanh(u)^2); sigma itself adds -1/sigma.
+                let by_u = temperature * 2.0 * y - by_action[dim].to_f64() * half_range[dim] * (1.0 - y * y);
+                out[dim] = T::from_f64(scale * by_u);
+                out[dims + dim] = T::from_f64(scale * (by_u * noise[dim] - temperature / sigma) * slope);
+            }
+        }
+    }
+
+    /// For choices: the gradient of `scale * sum over rows of sum_k p_k (temperature * log p_k - q_k)` with respect to the
+    /// outputs, `q` `[rows, n]`; and that loss of each row, unscaled.
+    ///
+    /// # Panics
+    /// For a box.
+    pub fn expected_gradient<T: Real>(
+        &self,
+        outputs: &[T],
+        q: &[T],
+        temperature: f64,
+        scale: f64,
+        loss: &mut Vec<f64>,
+        out: &mut Vec<T>,
+    ) {
+        let Self::Categorical(n) = self else { panic!("a box has no probabilities") };
+        out.clear();
+        out.resize(outputs.len(), T::default());
+        loss.clear();
+        let rows = outputs.chunks_exact(*n).zip(q.chunks_exact(*n));
+        for ((outputs, q), out) in rows.zip(out.chunks_exact_mut(*n)) {
+            let cost = |k: usize| temperature * log_probability(outputs, k) - q[k].to_f64();
+            let mean: f64 = probabilities(outputs).enumerate().map(|(k, p)| p * cost(k)).sum();
+            for (k, (p, out)) in probabilities(outputs).zip(out).enumerate() {
+                *out = T::from_f64(scale * p * (cost(k) - mean));
+            }
+            loss.push(mean);
+        }
+    }
+
+    /// For choices: all probabilities, `[rows, n]`.
+    ///
+    /// # Panics
+    /// For a box.
+    pub fn all_probabilities<T: Real>(&self, outputs: &[T], out: &mut Vec<f64>) {
+        let Self::Categorical(n) = self else { panic!("a box has no probabilities") };
+        out.clear();
+        outputs.chunks_exact(*n).for_each(|outputs| out.extend(probabilities(outputs)));
+    }
+}
+
+/// The probabilities of the choices.
+fn probabilities<T: Real>(outputs: &[T]) -> impl Iterator<Item = f64> {
+    let normaliser = log_normaliser(outputs);
+    outputs.iter().map(move |x| (x.to_f64() - normaliser).exp())
+}
+
+fn log_probability<T: Real>(outputs: &[T], choice: usize) -> f64 {
+    outputs[choice].to_f64() - log_normaliser(outputs)
+}
+
+/// The logarithm of the sum of exponentials.
+fn log_normaliser<T: Real>(outputs: &[T]) -> f64 {
+    let most = outputs.iter().map(|x| x.to_f64()).fold(f64::NEG_INFINITY, f64::max);
+    most + outputs.iter().map(|x| (x.to_f64() - most).exp()).sum::<f64>().ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gaussian() -> Head {
+        Head::new(&Space::Box { low: vec![-10.0, 0.0], high: vec![10.0, 1.0] })
+    }
+
+    /// The derivative of `loss` at each number of `at`, by central differences.
+    fn slopes(at: &[f64], loss: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+        let step = 1e-6;
+        let moved = |k: usize, by: f64| {
+            let mut x = at.to_vec();
+            x[k] += by;
+            loss(&x)
+        };
+        (0..at.len()).map(|k| (moved(k, step) - moved(k, -step)) / (2.0 * step)).collect()
+    }
+
+    fn assert_close(found: &[f64], expected: &[f64]) {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-7 * expected.abs().max(1.0), "{found} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn densities_integrate_to_one() {
+        let head = Head::new(&Space::cube(1, -3.0, 5.0));
+        let points = 200_000;
+        let actions: Vec<f64> = (0..points).map(|k| -3.0 + 8.0 * (k as f64 + 0.5) / f64::from(points)).collect();
+        let (mut latent, mut density) = (Vec::new(), Vec::new());
+        head.latent_of(&actions, &mut latent);
+        head.log_density(&[0.3, -0.5].repeat(actions.len()), &latent, &mut density);
+        let mass: f64 = density.iter().map(|x| x.exp()).sum::<f64>() * 8.0 / f64::from(points);
+        assert!((mass - 1.0).abs() < 1e-6, "{mass}");
+        assert!((head.log_uniform() - (1.0f64 / 8.0).ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn actions_and_latents_are_each_others_inverse() {
+        let (head, latent) = (gaussian(), [0.3, -1.2, 2.0, 0.0]);
+        let (mut actions, mut back) = ([0.0f64; 4], Vec::new());
+        head.actions(&latent, &mut actions);
+        assert!(actions[0] > 0.0 && (0.0..1.0).contains(&actions[1]) && actions[3] == 0.5);
+        head.latent_of(&actions, &mut back);
+        assert_close(&back, &latent);
+    }
+
+    #[test]
+    fn gradients_are_those_of_finite_differences() {
+        let (head, outputs) = (gaussian(), [0.4, -0.2, 0.1, -1.0]);
+        let (latent, noise, by_action) = ([0.9, -0.7], [0.8, -1.1], [0.7, -2.0]);
+        let mut gradient = Vec::new();
+        head.likelihood_gradient(&outputs, &latent, &[1.7], &mut gradient);
+        let log_density = |outputs: &[f64], latent: &[f64]| {
+            let mut out = Vec::new();
+            head.log_density(outputs, latent, &mut out);
+            out[0]
+        };
+        assert_close(&gradient, &slopes(&outputs, |x| -1.7 * log_density(x, &latent)));
+
+        let mut slope = Vec::new();
+        head.log_density_slope(&outputs, &latent, &mut slope);
+        let mut action = [0.0f64; 2];
+        head.actions(&latent, &mut action);
+        let at_action = |action: &[f64]| {
+            let mut latent = Vec::new();
+            head.latent_of(action, &mut latent);
+            log_density(&outputs, &latent)
+        };
+        assert_close(&slope, &slopes(&action, at_action));
+
+        head.pathwise_gradient(&outputs, &noise, &by_action, 0.6, 2.0, &mut gradient);
+        let loss = |x: &[f64]| {
+            let (mut latent, mut actions) = (Vec::new(), [0.0f64; 2]);
+            head.latent(x, &noise, &mut latent);
+            head.actions(&latent, &mut actions);
+            let q: f64 = actions.iter().zip(&by_action).map(|(a, slope)| a * slope).sum();
+            2.0 * (0.6 * log_density(x, &latent) - q)
+        };
+        assert_close(&gradient, &slopes(&outputs, loss));
+    }
+
+    #[test]
+    fn gradients_of_choices_are_those_of_finite_differences() {
+        let (head, outputs, q) = (Head::Categorical(3), [0.4, -0.2, 1.1], [1.0, 2.0, -0.5]);
+        let (mut gradient, mut loss) = (Vec::new(), Vec::new());
+        head.expected_gradient(&outputs, &q, 0.7, 1.5, &mut loss, &mut gradient);
+        let expected =
+            |x: &[f64]| -> f64 { probabilities(x).enumerate().map(|(k, p)| p * (0.7 * p.ln() - q[k])).sum() };
+        assert_close(&loss, &[expected(&outputs)]);
+        assert_close(&gradient, &slopes(&outputs, |x| 1.5 * expected(x)));
+
+        head.likelihood_gradient(&outputs, &[2.0], &[0.3], &mut gradient);
+        assert_close(&gradient, &slopes(&outputs, |x| -0.3 * log_probability(x, 2)));
+    }
+
+    #[test]
+    fn choices_are_drawn_with_their_probabilities() {
+        let (head, outputs) = (Head::Categorical(3), [0.0, 1.0, -1.0]);
+        let mut streams = [Stream::new(0, 0, "test", "choices")];
+        let (mut noise, mut drawn, mut counts) = (Vec::new(), Vec::new(), [0.0; 3]);
+        let draws = 100_000;
+        head.noise(&mut streams, draws, &mut noise);
+        head.latent(&outputs.repeat(draws), &noise, &mut drawn);
+        drawn.iter().for_each(|choice| counts[*choice as usize] += 1.0 / draws as f64);
+        for (found, expected) in counts.iter().zip(probabilities(&outputs)) {
+            assert!((found - expected).abs() < 0.01, "{counts:?}");
+        }
+    }
+}

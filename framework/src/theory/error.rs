@@ -1,0 +1,31 @@
+//! Why something about a finite game is not computed.
+
+use std::fmt;
+
+/// Why something is not computed: what was found, and behind a semicolon what is expected or can be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TheoryError {
+    /// The game, or what it is asked with, contradicts itself.
+    Invalid(String),
+    /// More numbers than fit; the size is named.
+    TooLarge(String),
+    /// The question has no answer here, or none was found within the limits.
+    Unsolved(String),
+}
+
+impl TheoryError {
+    /// The text.
+    pub fn what(&self) -> &str {
+        match self {
+            Self::Invalid(what) | Self::TooLarge(what) | Self::Unsolved(what) => what,
+        }
+    }
+}
+
+impl fmt::Display for TheoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what())
+    }
+}
+
+impl std::error::Error for TheoryError {}

@@ -1,0 +1,10 @@
+//! Logit quantal response equilibria (McKelvey and Palfrey 1995) of one-shot and Markov games: profiles with
+//! pi_i(a|s) = softmax(lambda Qbar_i(s, a)), where Qbar_i is what the action is worth when the others keep to the profile
+//! and everybody to it afterwards. They form a path that starts from the game at lambda 0, where nothing but entropy
+//! counts (the uniform profile), and is followed as it bends (Turocy 2005).
+
+mod path;
+mod system;
+
+pub use path::{End, Lqre, Options, Path, Point, trace};
+pub use system::residual;

@@ -1,0 +1,116 @@
+//! Are the values of a Markov game those of a potential game in policies? The same cycles of four as in one-shot games,
+//! with whole policies in place of strategies and values in place of payoffs.
+//!
+//! Policies are infinitely many: a cycle whose sum is not 0 proves that there is no potential; none among those that were
+//! looked at proves nothing, and is reported as what it is.
+
+use std::sync::Arc;
+
+use super::entropy::Objective;
+use super::error::TheoryError;
+use super::evaluate::values;
+use super::profile::Profile;
+use super::tabular::TabularGame;
+use crate::stream::Stream;
+
+/// What the test has found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyCycles {
+    /// The largest sum of a cycle in any state, as a magnitude.
+    pub violation: f64,
+    /// That sum relative to the range of the values that were seen.
+    pub relative: f64,
+    /// The players and the state of that cycle.
+    pub witness: Option<PolicyCycle>,
+    /// How many cycles were looked at, in every state.
+    pub cycles: usize,
+}
+
+/// Four profiles: `from`, then player 0 of `players` changes to its policy in `to`, then player 1, then both back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyCycle {
+    /// The players.
+    pub players: (usize, usize),
+    /// Where the sum is largest.
+    pub state: usize,
+    /// The first profile.
+    pub from: Profile,
+    /// The third profile, with the new policies of both.
+    pub to: Profile,
+}
+
+/// Sums of cycles below this share of the range of values are rounding.
+pub const ROUNDING: f64 = 1e-11;
+
+/// Looks at cycles of random policies, a third of them pure, a third mixed, a third between: for every pair of players the
+/// same number, about `cycles` in all. The same game and `seed` give the same cycles.
+///
+/// # Errors
+/// See [`values`].
+pub fn policy_cycles(
+    game: &TabularGame,
+    objective: Objective,
+    cycles: usize,
+    seed: u64,
+) -> Result<PolicyCycles, TheoryError> {
+    let mut found = PolicyCycles { violation: 0.0, relative: 0.0, witness: None, cycles: 0 };
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    let players = game.players();
+    let pairs = (players * (players - 1) / 2).max(1);
+    let mut rng = Stream::new(0, seed, "policies", "cycles of four");
+    for round in 0..cycles.div_ceil(pairs) {
+        for one in 0..players {
+            for other in one + 1..players {
+                let (from, to) = (random(game, round, &mut rng), random(game, round, &mut rng));
+                let mut corners = [from.clone(), from.clone(), from.clone(), from.clone()];
+                for (corner, changed) in [(1, &[one][..]), (2, &[one, other]), (3, &[other])] {
+                    changed.iter().for_each(|player| take_over(&mut corners[corner], &to, *player));
+                }
+                let mut worth = Vec::with_capacity(4);
+                for corner in &corners {
+                    worth.push(values(game, corner, objective)?);
+                }
+                for state in 0..game.states() {
+                    let value = |corner: usize, player: usize| worth[corner].of(player)[state];
+                    let there = value(1, one) - value(0, one) + value(2, other) - value(1, other);
+                    let sum = there + value(3, one) - value(2, one) + value(0, other) - value(3, other);
+                    for corner in 0..4 {
+                        low = low.min(value(corner, one).min(value(corner, other)));
+                        high = high.max(value(corner, one).max(value(corner, other)));
+                    }
+                    if sum.abs() > found.violation {
+                        found.violation = sum.abs();
+                        let (from, to) = (from.clone(), corners[2].clone());
+                        found.witness = Some(PolicyCycle { players: (one, other), state, from, to });
+                    }
+                }
+                found.cycles += 1;
+            }
+        }
+    }
+    if high > low {
+        found.relative = found.violation / (high - low);
+    }
+    Ok(found)
+}
+
+fn random(game: &TabularGame, round: usize, rng: &mut Stream) -> Profile {
+    let mut profile = Profile::uniform(&Arc::clone(game.layout()));
+    profile.each(|_, _, part| {
+        // Uniform on the simplex: exponential numbers over their sum.
+        part.iter_mut().for_each(|p| *p = -(1.0 - f64::from(rng.unit())).ln());
+        let sum: f64 = part.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        let chosen = rng.below(part.len());
+        let pure = [1.0, 0.0, 0.5][round % 3];
+        part.iter_mut().enumerate().for_each(|(a, p)| {
+            *p = (1.0 - pure) * *p / sum + pure * f64::from(a == chosen);
+        });
+    });
+    profile
+}
+
+fn take_over(profile: &mut Profile, from: &Profile, player: usize) {
+    for state in 0..profile.layout.states() {
+        profile.of_mut(player, state).copy_from_slice(from.of(player, state));
+    }
+}

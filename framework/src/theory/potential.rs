@@ -1,0 +1,168 @@
+//! Exact potentials of one-shot games (Monderer and Shapley 1996): a function of the cell whose changes are those of
+//! whoever changes its strategy. It exists if and only if on every cycle of four cells, in which two players change their
+//! strategies and change them back, the changes of payoff sum to 0.
+
+use std::ops::Sub;
+
+use num_bigint::BigInt;
+use num_integer::Integer;
+use num_traits::{One, Signed, ToPrimitive};
+
+use super::normal_form::NormalForm;
+use super::rational::{self, Rational};
+
+/// What the test has found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Potential {
+    /// The potential of each cell, 0 in the first; none where there is none.
+    pub values: Option<Vec<f64>>,
+    /// The largest sum of a cycle, as a magnitude; 0 where there is a potential.
+    pub violation: f64,
+    /// A cycle with that sum.
+    pub witness: Option<Cycle>,
+    /// Whether payoffs were compared exactly; else sums up to 1e-12 of the largest payoff count as 0.
+    pub exact: bool,
+}
+
+/// Four cells: `cell`, then player 0 of `players` changes to `changed.0`, then player 1 to `changed.1`, then both back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cycle {
+    /// The players.
+    pub players: (usize, usize),
+    /// The first cell.
+    pub cell: usize,
+    /// Their other strategies.
+    pub changed: (usize, usize),
+}
+
+/// Tests a game for an exact potential.
+pub fn potential(game: &NormalForm) -> Potential {
+    if !game.is_exact() {
+        let payoffs: Vec<Vec<f64>> = (0..game.shape().len()).map(|player| game.payoffs(player).to_vec()).collect();
+        let largest = payoffs.iter().flatten().fold(0.0, |most: f64, x| most.max(x.abs()));
+        return test(game, &payoffs, &(1e-12 * largest), |x| *x);
+    }
+    // Whole numbers: payoffs times their common denominator.
+    let exact = |player| (0..game.cells()).map(move |cell| game.exact(player, cell));
+    let players = 0..game.shape().len();
+    let denominator = players.clone().flat_map(exact).fold(BigInt::one(), |all, payoff| all.lcm(payoff.denom()));
+    let whole = |payoff: Rational| payoff.numer() * (&denominator / payoff.denom());
+    let small = |payoff: Rational| whole(payoff).to_i128().filter(|x| x.unsigned_abs() < 1 << 120);
+    let value = |sum: BigInt| rational::to_f64(&Rational::new(sum, denominator.clone()));
+    if let Some(payoffs) =
+        players.clone().map(|player| exact(player).map(small).collect()).collect::<Option<Vec<Vec<_>>>>()
+    {
+        return test(game, &payoffs, &0i128, |sum| value(BigInt::from(*sum)));
+    }
+    let payoffs: Vec<Vec<BigInt>> = players.map(|player| exact(player).map(whole).collect()).collect();
+    test(game, &payoffs, &BigInt::ZERO, |sum| value(sum.clone()))
+}
+
+/// The test in the numbers that hold the payoffs exactly.
+fn test<T>(game: &NormalForm, payoffs: &[Vec<T>], tolerance: &T, value: impl Fn(&T) -> f64) -> Potential
+where
+    T: Signed + Clone + PartialOrd,
+    for<'a> &'a T: Sub<&'a T, Output = T>,
+{
+    let exact = game.is_exact();
+    match largest_cycle(game, payoffs) {
+        Some((sum, witness)) if sum > *tolerance => {
+            Potential { values: None, violation: value(&sum), witness: Some(witness), exact }
+        }
+        _ => Potential { values: Some(integrate(game, payoffs, value)), violation: 0.0, witness: None, exact },
+    }
+}
+
+/// The cycle with the largest sum. With w = u_i - u_j the sum of a cycle is w(a, b) - w(a', b) - w(a, b') + w(a', b'): the
+/// largest is found per pair (a, a') from the largest and the least w(a, b) - w(a', b).
+fn largest_cycle<T>(game: &NormalForm, payoffs: &[Vec<T>]) -> Option<(T, Cycle)>
+where
+    T: Signed + Clone + PartialOrd,
+    for<'a> &'a T: Sub<&'a T, Output = T>,
+{
+    let mut largest: Option<(T, Cycle)> = None;
+    let shape = game.shape();
+    for one in 0..shape.len() {
+        for other in one + 1..shape.len() {
+            let (slow, fast) = (game.place(one, 0).1, game.place(other, 0).1);
+            let first = |cell: &usize| game.place(one, *cell).0 == 0 && game.place(other, *cell).0 == 0;
+            for base in (0..game.cells()).filter(first) {
+                for a in 0..shape[one] {
+                    for changed in a + 1..shape[one] {
+                        let difference = |b: usize| {
+                            let (from, to) = (base + a * slow + b * fast, base + changed * slow + b * fast);
+                            &(&payoffs[one][from] - &payoffs[one][to]) - &(&payoffs[other][from] - &payoffs[other][to])
+                        };
+                        let (mut low, mut high) = ((difference(0), 0), (difference(0), 0));
+                        for b in 1..shape[other] {
+                            let here = difference(b);
+                            if here > high.0 {
+                                high = (here, b);
+                            } else if here < low.0 {
+                                low = (here, b);
+                            }
+                        }
+                        let sum = high.0 - low.0;
+                        if largest.as_ref().is_none_or(|(most, _)| sum > *most) {
+                            let cell = base + a * slow + high.1 * fast;
+                            let cycle = Cycle { players: (one, other), cell, changed: (changed, low.1) };
+                            largest = Some((sum, cycle));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    largest
+}
+
+/// The potential of each cell: the changes of payoff on the way from the first cell, one player after the other.
+fn integrate<T>(game: &NormalForm, payoffs: &[Vec<T>], value: impl Fn(&T) -> f64) -> Vec<f64>
+where
+    T: Signed + Clone,
+    for<'a> &'a T: Sub<&'a T, Output = T>,
+{
+    let mut potential: Vec<T> = Vec::with_capacity(game.cells());
+    for cell in 0..game.cells() {
+        // The last player who is not at its first strategy goes back there: that cell comes earlier.
+        let last = (0..payoffs.len()).rev().find(|player| game.place(*player, cell).0 > 0);
+        potential.push(last.map_or(T::zero(), |player| {
+            let (choice, stride) = game.place(player, cell);
+            let before = cell - choice * stride;
+            potential[before].clone() + (&payoffs[player][cell] - &payoffs[player][before])
+        }));
+    }
+    potential.iter().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::theory::nfg;
+
+    #[test]
+    fn prisoners_have_a_potential_and_pennies_have_none() {
+        let game = nfg::read(b"NFG 1 R \"\" { \"A\" \"B\" } { 2 2 } 3 3 5 0 0 5 1 1").unwrap();
+        let found = potential(&game);
+        assert_eq!((found.values.as_deref(), found.violation), (Some(&[0.0, 2.0, 2.0, 3.0][..]), 0.0));
+        let game = nfg::read(b"NFG 1 R \"\" { \"A\" \"B\" } { 2 2 } 1 -1 -1 1 -1 1 1 -1").unwrap();
+        let found = potential(&game);
+        assert_eq!((found.values, found.violation), (None, 8.0));
+        let expected = Cycle { players: (0, 1), cell: 0, changed: (1, 1) };
+        assert_eq!(found.witness, Some(expected));
+    }
+
+    #[test]
+    fn one_part_in_ten_to_the_thirty_is_seen_in_fractions() {
+        let of = |payoff: &str| {
+            let text = format!("NFG 1 R \"\" {{ \"A\" \"B\" }} {{ 2 2 }} 0 0 0 0 0 0 {payoff} 1/3");
+            potential(&nfg::read(text.as_bytes()).unwrap())
+        };
+        assert!(of("1/3").values.is_some());
+        let off = of("333333333333333333333333333333/1000000000000000000000000000000");
+        assert!(off.values.is_none() && (off.violation * 3e30 - 1.0).abs() < 1e-12, "{off:?}");
+        // Denominators beyond 128 bits.
+        let tiny = format!("1/3{}", "0".repeat(60));
+        assert!(of(&tiny).values.is_none() && of("1/3").exact);
+    }
+}

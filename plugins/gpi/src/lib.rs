@@ -1,0 +1,510 @@
+//! GPI: generative policy inference, a soft actor-critic whose policy reckons with what the opponents will do.
+//!
+//! "A generative model for game theory with flow equilibrium", Algorithm 2. Each player has a policy pi(a|s,b) that is
+//! shown the predicted actions b of its opponents, a critic Q(s,a,b) with a slowly moving target, and a model rho(b|s) of
+//! each opponent with a prior pihat(b|s). The models are entities of their own; any kind can be named by the parameter
+//! `opponent_model`. With `variational(reward: own_value)` this is ROMMEO (Tian et al. 2019), with `empirical()` a soft
+//! actor-critic that best-responds to what it has seen.
+//!
+//! Deviations from the paper: its appendix with Algorithm 3 and the hyper-parameters is not available, so the opponent
+//! model's step is a reconstruction (see the plugin `opponents`) and the defaults are our own, measured ones. The paper has
+//! a temperature of 1 (`temperature: constant(1.0)`), infers the opponent's reward (`variational(reward: inferred)`) and has
+//! no warm-up; the defaults are annealed, observed and 1,000 steps in which critics and models learn but policies do not.
+//! Means and sigmas are held near their start by a small penalty. Choices are averaged over exactly, not sampled. Eq. 12's
+//! factor 1/2 is left out: losses are of the squared difference. Its temperature stands before log pi only, not before the
+//! log-ratio of model and prior.
+
+use equiflow::prelude::*;
+use equiflow_neural::{
+    AdamParams, Block, Density, Exclusive, Head, Learner, Mlp, Pass, PerSeed, Real, Step, Temperature, WarmupPlay,
+    check_positive, check_range, check_sampled, regularise, side_by_side, td_target,
+};
+
+params! {
+    /// GPI, generative policy inference: a soft actor-critic whose policy is shown what its opponent models predict.
+    pub struct GpiParams {
+        /// The kind of model that it has of each opponent, such as `exact()`, `empirical()` or
+        /// `variational(reward: observed)`.
+        opponent_model: Choice = Choice::new("variational()"),
+        /// Width of each hidden layer, for policy and critic; ReLU between them.
+        hidden: Vec<usize> = vec![100, 100],
+        /// Adam's step size for the policy.
+        policy_learning_rate: f64 = 3e-3,
+        /// Adam's step size for the critic.
+        critic_learning_rate: f64 = 3e-3,
+        /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
+        max_grad_norm: Option<f64> = None,
+        /// Discount of the next step's value.
+        discount: f64 = 0.95,
+        /// Share of the way that the target critic goes towards the critic per update.
+        target_rate: f64 = 0.01,
+        /// Transitions that an update learns from.
+        batch: usize = 64,
+        /// Transitions that are remembered, per seed.
+        buffer: usize = 1_000_000,
+        /// Environment steps before anything is learned.
+        learn_from: u64 = 100,
+        /// Environment steps before policies and opponent models learn; critics, priors and rewards learn in them.
+        warmup: u64 = 1_000,
+        /// How it plays in them: `policy` (its initial, wide one) or `uniform`.
+        warmup_play: WarmupPlay = WarmupPlay::Policy,
+        /// Environment steps between two updates.
+        learn_every: u64 = 1,
+        /// What entropy is worth: `constant(..)`, `geometric(from: .., hold: .., to: .., at: ..)` or
+        /// `decay(floor: .., scale: .., rate: .., after: ..)`.
+        temperature: Temperature = Temperature::Geometric { from: 5.0, hold: 1_000, to: 0.1, at: 2_500 },
+        /// Whether the policy is shown what the opponents are predicted to do.
+        conditional: bool = true,
+        /// Penalty on the squared outputs of the policy's network.
+        regulariser: f64 = 5e-4,
+    }
+}
+
+/// A player who learns by GPI, in all seeds of a lane.
+#[derive(Component, Debug)]
+pub struct Gpi {
+    params: GpiParams,
+    networks: Exclusive<Networks>,
+    player: usize,
+    space: Space,
+    /// Width of what it sees.
+    observation: usize,
+    /// One per seed: what it does, what it would do when asked, and what it imagines while it learns.
+    streams: [Vec<Stream>; 3],
+    /// Of the last update, per seed.
+    losses: (PerSeed, PerSeed),
+    temperature: f64,
+}
+
+#[derive(Debug)]
+struct Networks<T = f32> {
+    policy: Density<T>,
+    critic: Learner<T>,
+    critic_target: Mlp<T>,
+    /// Of the opponents' actions, in the order of the players.
+    opponents: Vec<Head>,
+    conditional: bool,
+    room: Room<T>,
+}
+
+/// Room for what an update computes.
+#[derive(Debug, Default)]
+struct Room<T> {
+    input: Vec<T>,
+    target_pass: Pass<T>,
+    latent: Vec<f64>,
+    log_density: Vec<f64>,
+    probabilities: Vec<f64>,
+    action: Vec<T>,
+    value: Vec<T>,
+    target: Vec<T>,
+    gradient: Vec<T>,
+    row_loss: Vec<f64>,
+}
+
+/// What an update learns from: `[S, B, width]`, of each opponent in the order of the players; rewards, ends and
+/// log-ratios `[S, B]`.
+struct Transitions<'a, T> {
+    observation: &'a [T],
+    action: &'a [T],
+    opponents: &'a [&'a [T]],
+    reward: &'a [T],
+    terminated: &'a [T],
+    next_observation: &'a [T],
+    /// b ~ rho(.|s).
+    predicted: &'a [&'a [T]],
+    /// b' ~ rho(.|s').
+    next_predicted: &'a [&'a [T]],
+    /// log rho(b'|s') - log pihat(b'|s'), summed over the opponents.
+    next_log_ratio: &'a [T],
+}
+
+/// The settings of an update.
+#[derive(Clone, Copy)]
+struct Settings {
+    discount: f64,
+    target_rate: f64,
+    temperature: f64,
+    regulariser: f64,
+    policy_learns: bool,
+}
+
+impl<T: Real> Networks<T> {
+    /// What the policy sees.
+    fn policy_input(&self, observation: &[T], width: usize, predicted: &[&[T]], out: &mut Vec<T>) {
+        let mut blocks = vec![Block::new(observation, width)];
+        if self.conditional {
+            blocks.extend(self.opponents.iter().zip(predicted).map(|(head, actions)| Block::actions(head, actions)));
+        }
+        side_by_side(&blocks, out);
+    }
+
+    /// What the critic sees, with `times` actions of its own for each row of the rest.
+    fn critic_input(
+        &self,
+        observation: &[T],
+        width: usize,
+        action: &[T],
+        opponents: &[&[T]],
+        times: usize,
+        out: &mut Vec<T>,
+    ) {
+        let own = Block::actions(&self.policy.head, action);
+        let mut blocks = vec![Block::new(observation, width).times(times), own];
+        let others = self.opponents.iter().zip(opponents);
+        blocks.extend(others.map(|(head, actions)| Block::actions(head, actions).times(times)));
+        side_by_side(&blocks, out);
+    }
+
+    /// One update of Algorithm 2: critic, policy, target. The noise is of a' and of a, `[S, B, width]`.
+    fn update(&mut self, batch: &Transitions<T>, noise: [&[f64]; 2], settings: &Settings) -> (Step, Option<Step>) {
+        let seeds = self.critic.net.seeds();
+        let width = batch.observation.len() / batch.reward.len();
+        let mut room = std::mem::take(&mut self.room);
+        // Eq. 12: y = r + gamma V(s').
+        self.next_value(batch, noise[0], settings.temperature, &mut room);
+        td_target(batch.reward, batch.terminated, settings.discount, &room.value, &mut room.target);
+        // Critic: down the mean of (Q(s, a, b) - y)^2.
+        self.critic_input(batch.observation, width, batch.action, batch.opponents, 1, &mut room.input);
+        let critic = self.critic.regress(&room.input, &room.target);
+        // Policy, Eqs. 11 and 13: down the mean of tau log pi(a|s,b) - Q(s, a, b), b ~ rho, a ~ pi.
+        let policy = settings.policy_learns.then(|| {
+            self.policy_input(batch.observation, width, batch.predicted, &mut room.input);
+            let input = std::mem::take(&mut room.input);
+            let step = match self.policy.head {
+                Head::Gaussian { .. } => self.ascend(batch, &input, noise[1], settings, &mut room),
+                Head::Categorical(n) => self.ascend_exactly(batch, &input, n, settings, &mut room),
+            };
+            room.input = input;
+            step
+        });
+        self.critic_target.soft_update(&self.critic.net, settings.target_rate);
+        debug_assert_eq!(critic.loss.len(), seeds);
+        self.room = room;
+        (critic, policy)
+    }
+
+    /// V(s') = Q'(s',a',b') - tau log pi(a'|s',b') - (log rho(b'|s') - log pihat(b'|s')) into `room.value`, `[S, B]`;
+    /// exactly averaged over choices a'.
+    fn next_value(&mut self, batch: &Transitions<T>, noise: &[f64], temperature: f64, room: &mut Room<T>) {
+        room.value.clear();
+        if batch.terminated.iter().all(|end| *end == T::from_f64(1.0)) {
+            // Nothing follows anywhere.
+            room.value.resize(batch.reward.len(), T::default());
+            return;
+        }
+        let width = batch.observation.len() / batch.reward.len();
+        self.policy_input(batch.next_observation, width, batch.next_predicted, &mut room.input);
+        let head = self.policy.head.clone();
+        let outputs = self.policy.outputs(&room.input);
+        let times = match head {
+            Head::Gaussian { .. } => {
+                head.latent(outputs, noise, &mut room.latent);
+                head.log_density(outputs, &room.latent, &mut room.log_density);
+                room.probabilities.clear();
+                room.probabilities.resize(batch.reward.len(), 1.0);
+                1
+            }
+            Head::Categorical(n) => {
+                all_choices(n, batch.reward.len(), &mut room.latent);
+                head.all_probabilities(outputs, &mut room.probabilities);
+                room.log_density.clear();
+                room.log_density.extend(room.probabilities.iter().map(|p| p.ln()));
+                n
+            }
+        };
+        room.action.resize(room.latent.len(), T::default());
+        head.actions(&room.latent, &mut room.action);
+        let next = batch.next_observation;
+        self.critic_input(next, width, &room.action, batch.next_predicted, times, &mut room.input);
+        let q = self.critic_target.predict(&room.input, &mut room.target_pass);
+        let soft = q.iter().zip(&room.log_density).map(|(q, log)| q.to_f64() - temperature * log);
+        let weighted: Vec<f64> =
+            soft.zip(&room.probabilities).map(|(soft, p)| if *p > 0.0 { p * soft } else { 0.0 }).collect();
+        let means = weighted.chunks_exact(times).map(|row| row.iter().sum::<f64>());
+        room.value.extend(means.zip(batch.next_log_ratio).map(|(mean, ratio)| T::from_f64(mean - ratio.to_f64())));
+    }
+
+    /// The policy's step in a box, through the gradient of Q.
+    fn ascend(
+        &mut self,
+        batch: &Transitions<T>,
+        input: &[T],
+        noise: &[f64],
+        settings: &Settings,
+        room: &mut Room<T>,
+    ) -> Step {
+        let (seeds, rows) = (self.critic.net.seeds(), batch.reward.len());
+        let (size, width) = (rows / seeds, batch.observation.len() / rows);
+        let head = self.policy.head.clone();
+        let outputs = self.policy.learner.forward(input);
+        head.latent(outputs, noise, &mut room.latent);
+        head.log_density(outputs, &room.latent, &mut room.log_density);
+        room.action.resize(room.latent.len(), T::default());
+        head.actions(&room.latent, &mut room.action);
+        let outputs = outputs.to_vec();
+        self.critic_input(batch.observation, width, &room.action, batch.predicted, 1, &mut room.input);
+        let q = self.critic.forward(&room.input);
+        room.row_loss.clear();
+        let losses = q.iter().zip(&room.log_density).map(|(q, log)| settings.temperature * log - q.to_f64());
+        room.row_loss.extend(losses);
+        room.value.clear();
+        room.value.resize(rows, T::from_f64(1.0));
+        let by_action = self.critic.input_gradient(&room.value, width..width + head.width());
+        let scale = 1.0 / size as f64;
+        head.pathwise_gradient(&outputs, noise, by_action, settings.temperature, scale, &mut room.gradient);
+        self.descend(&outputs, size, settings, room)
+    }
+
+    /// The policy's step over choices, through Q of every one.
+    fn ascend_exactly(
+        &mut self,
+        batch: &Transitions<T>,
+        input: &[T],
+        n: usize,
+        settings: &Settings,
+        room: &mut Room<T>,
+    ) -> Step {
+        let (seeds, rows) = (self.critic.net.seeds(), batch.reward.len());
+        let (size, width) = (rows / seeds, batch.observation.len() / rows);
+        all_choices(n, rows, &mut room.latent);
+        room.action.clear();
+        room.action.extend(room.latent.iter().map(|choice| T::from_f64(*choice)));
+        self.critic_input(batch.observation, width, &room.action, batch.predicted, n, &mut room.input);
+        let q = self.critic.forward(&room.input);
+        let outputs = self.policy.learner.forward(input).to_vec();
+        let (temperature, scale) = (settings.temperature, 1.0 / size as f64);
+        let Room { row_loss, gradient, .. } = room;
+        self.policy.head.expected_gradient(&outputs, q, temperature, scale, row_loss, gradient);
+        self.descend(&outputs, size, settings, room)
+    }
+
+    /// Down the policy's gradient in `room`, with the penalty on its outputs.
+    fn descend(&mut self, outputs: &[T], size: usize, settings: &Settings, room: &mut Room<T>) -> Step {
+        let seeds = self.critic.net.seeds();
+        let penalty = regularise(outputs, seeds, size, settings.regulariser, &mut room.gradient);
+        let means = room.row_loss.chunks_exact(size).map(|rows| rows.iter().sum::<f64>() / size as f64);
+        let loss: PerSeed = means.zip(penalty).map(|(mean, penalty)| mean + penalty).collect();
+        self.policy.learner.descend(&loss, &room.gradient)
+    }
+}
+
+/// All choices of `rows` rows: `[rows, n]`.
+fn all_choices(n: usize, rows: usize, out: &mut Vec<f64>) {
+    out.clear();
+    out.extend((0..rows).flat_map(|_| (0..n).map(|choice| choice as f64)));
+}
+
+impl Algorithm for Gpi {
+    type Params = GpiParams;
+
+    const VALUES: bool = true;
+
+    fn check(params: &GpiParams, game: &GameSpec, player: usize) -> Result<(), Invalid> {
+        check_sampled(&game.players[player].action, "its actions")?;
+        check_range("hidden", format!("{:?}", params.hidden), !params.hidden.contains(&0), "widths of at least 1")?;
+        check_positive("policy_learning_rate", params.policy_learning_rate)?;
+        check_positive("critic_learning_rate", params.critic_learning_rate)?;
+        check_positive("max_grad_norm", params.max_grad_norm.unwrap_or(1.0))?;
+        check_range("discount", params.discount, (0.0..=1.0).contains(&params.discount), "0 to 1")?;
+        check_range("target_rate", params.target_rate, (0.0..=1.0).contains(&params.target_rate), "0 to 1")?;
+        check_range("batch", params.batch, params.batch > 0, "at least 1")?;
+        check_range("buffer", params.buffer, params.buffer > 0, "at least 1")?;
+        check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")?;
+        check_range("regulariser", params.regulariser, params.regulariser >= 0.0, "at least 0")?;
+        params.temperature.check("temperature")
+    }
+
+    fn new(params: &GpiParams, seat: &Seat) -> Self {
+        let adam = |rate| AdamParams::new(rate).clip(params.max_grad_norm);
+        let others = seat.game.players.iter().enumerate().filter(|(player, _)| *player != seat.player);
+        let opponents: Vec<_> = others.map(|(_, place)| Head::new(&place.action)).collect();
+        let told: usize = opponents.iter().map(Head::features).sum();
+        let (space, observation) = (seat.action(), seat.observation().width());
+        let input = observation + if params.conditional { told } else { 0 };
+        let adam_policy = adam(params.policy_learning_rate);
+        let policy = Density::new(space, input, &params.hidden, adam_policy, &mut seat.streams("policy weights"));
+        let width = observation + policy.head.features() + told;
+        let critic = Mlp::critic(width, &params.hidden, &mut seat.streams("critic weights"));
+        let networks = Networks {
+            policy,
+            critic_target: critic.twin(),
+            critic: Learner::new(critic, adam(params.critic_learning_rate)),
+            opponents,
+            conditional: params.conditional,
+            room: Room::default(),
+        };
+        Self {
+            params: params.clone(),
+            networks: Exclusive::new(networks),
+            player: seat.player,
+            space: space.clone(),
+            observation,
+            streams: ["exploration", "answers", "learning"].map(|purpose| seat.streams(purpose)),
+            losses: Default::default(),
+            temperature: params.temperature.at(0),
+        }
+    }
+
+    fn memory(params: &GpiParams) -> Option<Memory> {
+        Some(Memory { capacity: params.buffer, reads_others: false })
+    }
+
+    fn opponent_model(params: &GpiParams) -> Option<&Choice> {
+        Some(&params.opponent_model)
+    }
+
+    fn act(&mut self, turn: &Turn, action: &mut [f32]) {
+        if self.params.warmup_play == WarmupPlay::Uniform && turn.step < self.params.warmup {
+            let per_seed = action.len() / self.streams[0].len();
+            for (stream, rows) in self.streams[0].iter_mut().zip(action.chunks_exact_mut(per_seed)) {
+                self.space.sample(stream, rows);
+            }
+            return;
+        }
+        let networks = self.networks.get();
+        let mut input = std::mem::take(&mut networks.room.input);
+        networks.policy_input(turn.observation, self.observation, turn.predictions, &mut input);
+        networks.policy.sample(&input, &mut self.streams[0], action);
+        networks.room.input = input;
+    }
+
+    fn mean_action(&mut self, observation: &[f32], predictions: &[&[f32]], action: &mut [f32]) {
+        let networks = self.networks.get();
+        let mut input = std::mem::take(&mut networks.room.input);
+        networks.policy_input(observation, self.observation, predictions, &mut input);
+        networks.policy.mean(&input, action);
+        networks.room.input = input;
+    }
+
+    fn sample_policy(&mut self, observation: &[f32], predictions: &[&[f32]], action: &mut [f32]) {
+        let networks = self.networks.get();
+        let mut input = std::mem::take(&mut networks.room.input);
+        networks.policy_input(observation, self.observation, predictions, &mut input);
+        networks.policy.sample(&input, &mut self.streams[1], action);
+        networks.room.input = input;
+    }
+
+    fn answer(&mut self, inquiry: &Inquiry, answers: &mut Answers) {
+        let networks = self.networks.get();
+        let mut room = std::mem::take(&mut networks.room);
+        networks.policy_input(inquiry.observation, self.observation, inquiry.shown, &mut room.input);
+        let (rows, width) = (inquiry.observation.len() / self.observation, networks.policy.head.width());
+        let per_seed = rows / self.streams[1].len();
+        match networks.policy.head.clone() {
+            Head::Gaussian { .. } => {
+                answers.resize(rows, inquiry.samples, width);
+                let outputs = networks.policy.outputs(&room.input);
+                room.gradient.clear();
+                let n = outputs.len() / rows;
+                outputs.chunks_exact(n).for_each(|row| (0..inquiry.samples).for_each(|_| room.gradient.extend(row)));
+                let head = &networks.policy.head;
+                head.noise(&mut self.streams[1], per_seed * inquiry.samples, &mut room.row_loss);
+                head.latent(&room.gradient, &room.row_loss, &mut room.latent);
+                head.actions(&room.latent, &mut answers.actions);
+            }
+            head @ Head::Categorical(n) => {
+                answers.resize(rows, n, width);
+                head.all_probabilities(networks.policy.outputs(&room.input), &mut room.probabilities);
+                all_choices(n, rows, &mut room.latent);
+                head.actions(&room.latent, &mut answers.actions);
+                answers.weights.iter_mut().zip(&room.probabilities).for_each(|(weight, p)| *weight = *p as f32);
+            }
+        }
+        if let Some(opponents) = inquiry.valued {
+            let times = answers.count;
+            networks.critic_input(
+                inquiry.observation,
+                self.observation,
+                &answers.actions,
+                opponents,
+                times,
+                &mut room.input,
+            );
+            answers.values.extend_from_slice(networks.critic.net.predict(&room.input, &mut room.target_pass));
+        }
+        networks.room = room;
+    }
+
+    fn batch_at(&self, step: u64) -> usize {
+        let due = step > self.params.learn_from && step.is_multiple_of(self.params.learn_every);
+        if due { self.params.batch } else { 0 }
+    }
+
+    fn policies_learn(&self, step: u64) -> bool {
+        step > self.params.warmup
+    }
+
+    fn learn(&mut self, lesson: &Lesson) -> Result<(), Fault> {
+        let networks = self.networks.get();
+        let (batch, own) = (lesson.batch, &lesson.batch.players[self.player]);
+        let others = batch.players.iter().enumerate().filter(|(player, _)| *player != self.player);
+        let opponents: Vec<_> = others.map(|(_, player)| &player.action[..]).collect();
+        let predicted: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.now.actions[..]).collect();
+        let next_predicted: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.next.actions[..]).collect();
+        let ratio = |row: usize| lesson.predictions.iter().map(|prediction| prediction.next.log_ratio[row]).sum();
+        let transitions = Transitions {
+            observation: &own.observation,
+            action: &own.action,
+            opponents: &opponents,
+            reward: &own.reward,
+            terminated: &batch.terminated,
+            next_observation: &own.next_observation,
+            predicted: &predicted,
+            next_predicted: &next_predicted,
+            next_log_ratio: &(0..batch.terminated.len()).map(ratio).collect::<Vec<f32>>(),
+        };
+        let mut noise = [Vec::new(), Vec::new()];
+        noise.iter_mut().for_each(|n| networks.policy.head.noise(&mut self.streams[2], self.params.batch, n));
+        self.temperature = self.params.temperature.at(lesson.step);
+        let settings = Settings {
+            discount: self.params.discount,
+            target_rate: self.params.target_rate,
+            temperature: self.temperature,
+            regulariser: self.params.regulariser,
+            policy_learns: self.policies_learn(lesson.step),
+        };
+        let (critic, policy) = self.networks.get().update(&transitions, [&noise[0], &noise[1]], &settings);
+        let checked = critic.check("critic").and(policy.as_ref().map_or(Ok(()), |policy| policy.check("policy")));
+        self.losses = (critic.loss, policy.map_or_else(PerSeed::new, |step| step.loss));
+        checked
+    }
+
+    fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {
+        for (name, losses) in [("critic_loss", &self.losses.0), ("policy_loss", &self.losses.1)] {
+            losses.iter().enumerate().for_each(|(seed, loss)| put(name, seed, *loss));
+        }
+        (0..self.streams[0].len()).for_each(|seed| put("temperature", seed, self.temperature));
+    }
+}
+
+impl Checkpoint for Gpi {
+    fn save(&self, to: &mut Snapshot) {
+        let networks = self.networks.lock();
+        to.nest_of("policy", &networks.policy);
+        to.nest_of("critic", &networks.critic);
+        to.nest_of("critic target", &networks.critic_target);
+        to.put("streams", &self.streams);
+        to.put("losses", &[self.losses.0.to_vec(), self.losses.1.to_vec()]);
+        to.put("temperature", &self.temperature);
+    }
+
+    fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
+        let networks = self.networks.get();
+        networks.policy.restore(&from.nested("policy"))?;
+        networks.critic.restore(&from.nested("critic"))?;
+        networks.critic_target.restore(&from.nested("critic target"))?;
+        self.streams = from.get("streams")?;
+        let [critic, policy]: [Vec<f64>; 2] = from.get("losses")?;
+        self.losses = (critic.into(), policy.into());
+        self.temperature = from.get("temperature")?;
+        Ok(())
+    }
+}
+
+equiflow::export_plugin! {
+    algorithms { gpi: Gpi }
+}
+
+#[cfg(test)]
+mod tests;
