@@ -79,9 +79,20 @@ impl<T: Real> Adam<T> {
             let norm = sum_of_squares(gradient).sqrt();
             // The 1e-6 is PyTorch's.
             let clip = number(max_grad_norm.map_or(1.0, |max_norm| (max_norm / (norm + 1e-6)).min(1.0)));
-            let (beta1, beta2) = (number(beta1), number(beta2));
+            let (new, old_square, new_square) = (number(1.0 - beta1), number(beta2), number(1.0 - beta2));
             let (root, epsilon) = (number(scale / correction2.sqrt()), number(scale * epsilon));
-            T::run(Descent { parameters, gradient, mean, square, clip, beta1, beta2, root, epsilon });
+            T::descend(Descent {
+                parameters,
+                gradient,
+                mean,
+                square,
+                clip,
+                new,
+                old_square,
+                new_square,
+                root,
+                epsilon,
+            });
             norm
         };
         seeds.map(step).collect()

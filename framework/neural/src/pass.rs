@@ -82,7 +82,7 @@ impl<T: Real> Pass<T> {
         let out = layers.sizes[layers.count()];
         self.last.resize(out, Row::default());
         self.output.resize(rows * out, T::default());
-        T::run(Forward { pass: self, layers, x });
+        T::forward(Forward { pass: self, layers, x });
     }
 
     /// The backward pass for the last forward pass, given the gradient with respect to its output, `[S, B, out]`. The
@@ -102,11 +102,12 @@ impl<T: Real> Pass<T> {
         for buffer in &mut self.interleaved {
             buffer.resize((BLOCK * widest.next_multiple_of(4)).max(buffer.len()), Row::default());
         }
-        T::run(Backward { pass: self, layers, output_gradient, gradient });
+        T::backward(Backward { pass: self, layers, output_gradient, gradient });
     }
 }
 
-struct Forward<'a, T> {
+/// A forward pass, with room for all that it writes.
+pub struct Forward<'a, T> {
     pass: &'a mut Pass<T>,
     layers: Layers<'a, T>,
     x: &'a [T],
@@ -141,7 +142,8 @@ impl<T: Real> Work<T> for Forward<'_, T> {
     }
 }
 
-struct Backward<'a, T> {
+/// A backward pass, with room for all that it writes.
+pub struct Backward<'a, T> {
     pass: &'a mut Pass<T>,
     layers: Layers<'a, T>,
     output_gradient: &'a [T],
@@ -208,4 +210,71 @@ impl<T: Real> Work<T> for Backward<'_, T> {
 fn rows_of(seed: usize, batch: usize, panel: usize) -> Range<usize> {
     let start = seed * batch;
     start + panel * PANEL..start + ((panel + 1) * PANEL).min(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::convert::{numbers, tensor};
+    use crate::kernel::dispatch::{Instructions, with};
+    use crate::{LastLayer, Mlp, Pass, Tensor};
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    /// Numbers without a pattern in them.
+    fn batch(count: usize) -> Vec<f32> {
+        (1..=count).map(|i| (2.0 * (i as f64).sin()) as f32).collect()
+    }
+
+    /// That no difference is above `1e-6` of the greatest number, and that there is one.
+    fn assert_near(found: &[f32], expected: &Tensor, what: &str) {
+        let expected = numbers::<f64>(expected);
+        assert_eq!(found.len(), expected.len(), "{what}");
+        let greatest = expected.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+        let differences = found.iter().zip(&expected).map(|(found, expected)| (f64::from(*found) - expected).abs());
+        let difference = differences.fold(0.0, f64::max);
+        assert!(greatest > 0.0 && difference <= 1e-6 * greatest, "{what}: {difference:e} of {greatest:e}");
+    }
+
+    /// Single precision, by every set of instructions that this processor has, against autograd in double precision.
+    #[test]
+    fn all_instructions_give_autograds_outputs_and_gradients() {
+        let networks: [&[usize]; 5] =
+            [&[1, 100, 100, 1], &[4, 100, 100, 1], &[3, 5, 7, 2], &[6, 2], &[33, 17, 9, 64, 5]];
+        let sets = || Instructions::ALL.into_iter().filter(|set| set.exist());
+        for (sizes, rows, seeds) in networks.iter().flat_map(|sizes| {
+            [(1, 1), (7, 2), (32, 3), (33, 1), (64, 2), (300, 1)].map(|(rows, seeds)| (*sizes, rows, seeds))
+        }) {
+            let mut streams: Vec<_> = (0..seeds as u64).map(ChaCha8Rng::seed_from_u64).collect();
+            let net = Mlp::<f32>::new(sizes, LastLayer::Same, &mut streams);
+            let (input, out) = (sizes[0], sizes[sizes.len() - 1]);
+            let x = batch(seeds * rows * input);
+            // All of one sign, as a policy's: no sum comes out small by cancelling.
+            let by_output: Vec<_> = batch(seeds * rows * out).into_iter().map(|x| x * x).collect();
+            let exactly = |values: &[f32], width: usize| {
+                let values: Vec<_> = values.iter().map(|x| f64::from(*x)).collect();
+                tensor(&values, &[seeds as i64, rows as i64, width as i64])
+            };
+            let exact = Mlp::<f64>::from_parameters(sizes, &net.parameters().to_kind(tch::Kind::Double));
+            let leaves = [exact.parameters().set_requires_grad(true), exactly(&x, input).set_requires_grad(true)];
+            let output = exact.forward(&leaves[1]);
+            let sum = (&output * exactly(&by_output, out)).sum(tch::Kind::Double);
+            let gradients = Tensor::run_backward(&[sum], &leaves, false, false);
+            // Some columns of the input, but the first.
+            let columns = input / 2..input;
+            let by_input = gradients[1].narrow(2, columns.start as i64, columns.len() as i64).contiguous();
+            for set in sets() {
+                let (mut pass, mut gradient) = (Pass::default(), vec![f32::NAN; net.values().len()]);
+                let mut slopes = vec![f32::NAN; seeds * rows * columns.len()];
+                with(set, || {
+                    net.predict(&x, &mut pass);
+                    net.backward(&mut pass, &by_output, &mut gradient);
+                    net.input_gradient(&mut pass, &by_output, columns.clone(), &mut slopes);
+                });
+                let what = |what: &str| format!("{what} of {sizes:?}, {seeds} seeds of {rows} rows, by {set:?}");
+                assert_near(pass.output(), &output, &what("output"));
+                assert_near(&gradient, &gradients[0], &what("gradient"));
+                assert_near(&slopes, &by_input, &what("input's gradient"));
+            }
+        }
+    }
 }

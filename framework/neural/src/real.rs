@@ -1,12 +1,13 @@
 //! The number types of networks.
 
+use crate::kernel::Kernels;
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 use tch::Kind;
 
 /// `f32`, in which networks learn, or `f64`, in which tests compare them with other programs.
 pub trait Real:
-    Sealed
+    Kernels
     + Copy
     + Debug
     + Default
@@ -44,30 +45,6 @@ pub trait Real:
     /// A number from the bytes that [`Real::put_bytes`] appended.
     fn from_bytes(bytes: &[u8]) -> Self;
 }
-
-mod sealed {
-    use crate::kernel::dispatch::{Work, run_f32, run_f64};
-
-    /// What only the number types of this crate have.
-    pub trait Sealed: Sized {
-        /// Does some work with the best vectors of this type that the processor has.
-        fn run(work: impl Work<Self>);
-    }
-
-    impl Sealed for f32 {
-        fn run(work: impl Work<f32>) {
-            run_f32(work);
-        }
-    }
-
-    impl Sealed for f64 {
-        fn run(work: impl Work<f64>) {
-            run_f64(work);
-        }
-    }
-}
-
-pub(crate) use sealed::Sealed;
 
 macro_rules! real {
     ($type:ident, $kind:ident, $tanh:path) => {

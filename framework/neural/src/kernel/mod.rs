@@ -19,6 +19,7 @@ pub(crate) mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub use dispatch::Kernels;
 pub(crate) use dispatch::Work;
 pub(crate) use memory::Flat;
 pub(crate) use panel::{PANEL, Row};
