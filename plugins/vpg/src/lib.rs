@@ -77,7 +77,7 @@ pub enum Start {
 params! {
     /// VPG (the paper's Algorithm 1): tables of policies improved by Eq. 7 against an opponent model. Finite games only.
     pub struct VpgParams {
-        /// `marginal`: pi(a|s); `conditional`: pi(a|s, b), as printed.
+        /// `marginal`: pi(a|s); `conditional`: pi(a|s, b), as printed, which may end far from every equilibrium.
         reading: Reading = Reading::Marginal,
         /// Action values from the game's tables (`exact`) or from remembered transitions (`sampled`).
         values: Values = Values::Exact,
@@ -279,6 +279,10 @@ impl Algorithm for Vpg {
     }
 
     fn check_tables(params: &VpgParams, game: &TabularGame, _: usize) -> Result<(), Invalid> {
+        if discount(game) >= 1.0 {
+            let what = "the game's discount is 1; expected one below 1: alpha = eta / (1 - discount)".to_owned();
+            return Err(Invalid { field: None, what });
+        }
         let alpha = step_size(params.eta(game), discount(game), params.temperature);
         alpha.map(|_| ()).map_err(|error| Invalid::new("eta", error.what()))
     }
