@@ -13,6 +13,7 @@ use equiflow::stream::Stream;
 use rand_distr::{Distribution, StandardNormal};
 use smallvec::SmallVec;
 
+use crate::kernel::elementwise::tanh;
 use crate::real::Real;
 
 /// Least standard deviation before the squashing.
@@ -163,17 +164,18 @@ impl Head {
     }
 
     /// Latents to actions, `[rows, width]` both.
+    ///
+    /// # Panics
+    /// If there are not as many of both.
     pub fn actions<T: Real>(&self, latent: &[f64], actions: &mut [T]) {
-        match self {
-            Self::Gaussian { centre, half_range } => {
-                for (latent, actions) in latent.chunks_exact(centre.len()).zip(actions.chunks_exact_mut(centre.len())) {
-                    for (dim, (u, action)) in latent.iter().zip(actions).enumerate() {
-                        *action = T::from_f64(centre[dim] + half_range[dim] * u.tanh());
-                    }
+        assert_eq!(latent.len(), actions.len(), "latents and actions");
+        actions.iter_mut().zip(latent).for_each(|(action, latent)| *action = T::from_f64(*latent));
+        if let Self::Gaussian { centre, half_range } = self {
+            tanh(actions);
+            for actions in actions.chunks_exact_mut(centre.len()) {
+                for ((action, centre), half_range) in actions.iter_mut().zip(centre).zip(half_range) {
+                    *action = T::from_f64(centre + half_range * action.to_f64());
                 }
-            }
-            Self::Categorical(_) => {
-                latent.iter().zip(actions).for_each(|(choice, action)| *action = T::from_f64(*choice));
             }
         }
     }
