@@ -159,9 +159,6 @@ impl<T: Real> Work<T> for Backward<'_, T> {
         let out = layers.sizes[count];
         let [g, before] = gradients;
         let [h_interleaved, g_interleaved] = interleaved;
-        if let Gradient::Parameters(gradient) = &mut gradient {
-            gradient.fill(T::default());
-        }
         for seed in 0..layers.seeds {
             for start in (0..panels).step_by(BLOCK) {
                 let block = start..(start + BLOCK).min(panels);
@@ -182,7 +179,7 @@ impl<T: Real> Work<T> for Backward<'_, T> {
                         let own = &mut g_interleaved[..block.len() * n.next_multiple_of(4)];
                         outer::interleave::<V>(k, input, h);
                         outer::interleave::<V>(n, &g[..block.len() * n], own);
-                        outer::add::<V>(h, own, by_weight, by_bias);
+                        outer::sum::<V>(h, own, by_weight, by_bias, start > 0);
                     }
                     end = first;
                     if layer > 0 {

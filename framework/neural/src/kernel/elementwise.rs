@@ -81,11 +81,15 @@ pub struct Descent<'a, T> {
 impl<T: Real> Work<T> for Descent<'_, T> {
     #[inline(always)]
     fn run<V: Vector<Element = T>>(self) {
+        // The means of a unit that is never active fade until they are subnormal numbers, with which a step takes more than
+        // three times as long. Far above those, and far below what can move a parameter, they count as 0.
+        let (zero, least) = (T::default(), T::from_f64(1e-30));
+        let faded = |x: T| if x < least && x > -least { zero } else { x };
         let moments = self.mean.iter_mut().zip(self.square);
         for ((p, g), (mean, square)) in self.parameters.iter_mut().zip(self.gradient).zip(moments) {
             let g = self.clip * *g;
-            *mean += self.new * (g - *mean);
-            *square = self.old_square * *square + self.new_square * g * g;
+            *mean = faded(*mean + self.new * (g - *mean));
+            *square = faded(self.old_square * *square + self.new_square * g * g);
             *p += *mean / (self.root * square.sqrt() + self.epsilon);
         }
     }
@@ -108,7 +112,7 @@ impl<T: Real> Work<T> for Tanh<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dispatch::{Instructions, with};
+    use super::super::dispatch::{Instructions, Kernels, with};
     use super::*;
     use crate::{Adam, AdamParams};
 
@@ -127,6 +131,22 @@ mod tests {
                 let mut moved = vec![1.0; values.len()];
                 approach(&mut moved, &values, 0.25);
                 assert!(moved.iter().zip(&values).all(|(y, x)| close(*y, 0.75 + 0.25 * f64::from(*x))), "{set:?}");
+                // What has faded far below everything that counts is 0 and moves nothing.
+                let (mut parameters, mut mean, mut square) = (vec![1.0; 40], vec![1e-30f32; 40], vec![1e-30f32; 40]);
+                let (clip, new, old_square, new_square) = (1.0, 0.1, 0.999, 0.001);
+                f32::descend(Descent {
+                    parameters: &mut parameters,
+                    gradient: &[0.0; 40],
+                    mean: &mut mean,
+                    square: &mut square,
+                    clip,
+                    new,
+                    old_square,
+                    new_square,
+                    root: -1.0,
+                    epsilon: -1e-8,
+                });
+                assert_eq!((parameters, mean, square), (vec![1.0; 40], vec![0.0; 40], vec![0.0; 40]), "{set:?}");
                 // Adam's first step goes by the step size, downwards.
                 let (mut parameters, params) = (values.clone(), AdamParams::new(0.125));
                 Adam::new(params, 1, values.len()).step(&mut parameters, &values);

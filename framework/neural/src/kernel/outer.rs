@@ -38,14 +38,15 @@ pub fn interleave<V: Vector>(width: usize, from: &[Row<V::Element>], to: &mut [R
     }
 }
 
-/// Adds to `weight` `[in, out]` the sum over the columns of the outer products of `h` (`in` features) and `g` (`out`
-/// features), both interleaved, and to `bias` `[out]` the sum of `g`.
+/// Writes to `weight` `[in, out]` the sum over the columns of the outer products of `h` (`in` features) and `g` (`out`
+/// features), both interleaved, and to `bias` `[out]` the sum of `g`; or adds it to what is there.
 #[inline(always)]
-pub fn add<V: Vector>(
+pub fn sum<V: Vector>(
     h: &[Row<V::Element>],
     g: &[Row<V::Element>],
     weight: &mut [V::Element],
     bias: &mut [V::Element],
+    add: bool,
 ) {
     let outputs = bias.len();
     let inputs = weight.len() / outputs;
@@ -63,7 +64,7 @@ pub fn add<V: Vector>(
         let rows = i * units / tall..(i + 1) * units / tall;
         for j in 0..wide {
             let columns = j * g_groups / wide..(j + 1) * g_groups / wide;
-            let at = Tile { h, g, stride, first: (rows.start, columns.start), inputs, outputs };
+            let at = Tile { h, g, stride, first: (rows.start, columns.start), inputs, outputs, add };
             macro_rules! sides {
                 ($($rows:literal)*) => {
                     match (rows.len(), columns.len()) {
@@ -82,20 +83,19 @@ pub fn add<V: Vector>(
             unsafe { sides!(1 2 3 4 5) };
         }
     }
+    if !add {
+        bias.fill(V::Element::default());
+    }
     for (group, bias) in bias.chunks_mut(4).enumerate() {
         let mut sum = V::splat(V::Element::default());
         for place in (0..stride).step_by(V::LANES) {
             // SAFETY: as above; the stride is a multiple of a panel's 4 * 32 numbers.
             sum = sum.add(unsafe { V::load(g.add(group * stride + place)) });
         }
-        let mut all = [V::Element::default(); 16];
-        // SAFETY: a vector has at most 16 lanes.
-        unsafe { sum.store(all.as_mut_ptr()) };
-        for (i, x) in all[..V::LANES].iter().enumerate() {
-            if let Some(bias) = bias.get_mut(i % 4) {
-                *bias += *x;
-            }
-        }
+        let mut four = [V::Element::default(); 4];
+        // SAFETY: each block of four lanes is added to the four numbers.
+        unsafe { sum.add_to_rows(four.as_mut_ptr(), 0) };
+        bias.iter_mut().zip(four).for_each(|(bias, sum)| *bias += sum);
     }
 }
 
@@ -109,6 +109,8 @@ struct Tile<T> {
     first: (usize, usize),
     inputs: usize,
     outputs: usize,
+    /// To what is there.
+    add: bool,
 }
 
 impl<T: Real> Tile<T> {
@@ -141,7 +143,14 @@ impl<T: Real> Tile<T> {
                 let (row, column) = ((self.first.0 + i) * per_vector, (self.first.1 + j) * 4);
                 if row + per_vector <= self.inputs && column + 4 <= self.outputs {
                     // SAFETY: the block lies in the matrix.
-                    unsafe { sum.add_to_rows(weight.as_mut_ptr().add(row * self.outputs + column), self.outputs) };
+                    unsafe {
+                        let place = weight.as_mut_ptr().add(row * self.outputs + column);
+                        if self.add {
+                            sum.add_to_rows(place, self.outputs);
+                        } else {
+                            sum.store_rows(place, self.outputs);
+                        }
+                    }
                     continue;
                 }
                 let mut all = [T::default(); 16];
@@ -150,7 +159,8 @@ impl<T: Real> Tile<T> {
                 let width = (self.outputs - column).min(4);
                 for (row, four) in (row..self.inputs).zip(all[..V::LANES].chunks_exact(4)) {
                     let place = &mut weight[row * self.outputs + column..][..width];
-                    place.iter_mut().zip(four).for_each(|(x, sum)| *x += *sum);
+                    let old = |x: T| if self.add { x } else { T::default() };
+                    place.iter_mut().zip(four).for_each(|(x, sum)| *x = old(*x) + *sum);
                 }
             }
         }

@@ -48,6 +48,12 @@ pub trait Vector: Copy {
     /// These numbers can be read and written.
     unsafe fn add_to_rows(self, to: *mut Self::Element, stride: usize);
 
+    /// Writes each block of four lanes to the four numbers at `to`, at `to + stride`, ...
+    ///
+    /// # Safety
+    /// These numbers can be written.
+    unsafe fn store_rows(self, to: *mut Self::Element, stride: usize);
+
     /// Four vectors, in each of whose blocks of four lanes a matrix of four by four is transposed.
     fn transpose4(rows: [Self; 4]) -> [Self; 4];
 
@@ -107,6 +113,12 @@ impl<T: Real> Vector for Portable<T> {
     unsafe fn add_to_rows(self, to: *mut T, _stride: usize) {
         // SAFETY: as the caller says.
         unsafe { Self::load(to).add(self).store(to) };
+    }
+
+    #[inline(always)]
+    unsafe fn store_rows(self, to: *mut T, _stride: usize) {
+        // SAFETY: as the caller says.
+        unsafe { self.store(to) };
     }
 
     #[inline(always)]

@@ -12,6 +12,22 @@ use std::arch::x86_64::*;
 #[derive(Clone, Copy)]
 pub struct Avx512(__m512);
 
+impl Avx512 {
+    /// Its blocks of four numbers.
+    #[inline(always)]
+    fn rows(self) -> [__m128; 4] {
+        // SAFETY: the instructions are enabled.
+        unsafe {
+            [
+                _mm512_extractf32x4_ps::<0>(self.0),
+                _mm512_extractf32x4_ps::<1>(self.0),
+                _mm512_extractf32x4_ps::<2>(self.0),
+                _mm512_extractf32x4_ps::<3>(self.0),
+            ]
+        }
+    }
+}
+
 impl Vector for Avx512 {
     type Element = f32;
     const LANES: usize = 16;
@@ -55,15 +71,19 @@ impl Vector for Avx512 {
     unsafe fn add_to_rows(self, to: *mut f32, stride: usize) {
         // SAFETY: the memory is as the caller promises; the instructions are enabled.
         unsafe {
-            let rows = [
-                _mm512_extractf32x4_ps::<0>(self.0),
-                _mm512_extractf32x4_ps::<1>(self.0),
-                _mm512_extractf32x4_ps::<2>(self.0),
-                _mm512_extractf32x4_ps::<3>(self.0),
-            ];
-            for (i, row) in rows.into_iter().enumerate() {
+            for (i, row) in self.rows().into_iter().enumerate() {
                 let to = to.add(i * stride);
                 _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), row));
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_rows(self, to: *mut f32, stride: usize) {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        unsafe {
+            for (i, row) in self.rows().into_iter().enumerate() {
+                _mm_storeu_ps(to.add(i * stride), row);
             }
         }
     }
@@ -117,6 +137,15 @@ impl Vector for Avx512 {
 #[derive(Clone, Copy)]
 pub struct Avx2(__m256);
 
+impl Avx2 {
+    /// Its blocks of four numbers.
+    #[inline(always)]
+    fn rows(self) -> [__m128; 2] {
+        // SAFETY: the instructions are enabled.
+        unsafe { [_mm256_extractf128_ps::<0>(self.0), _mm256_extractf128_ps::<1>(self.0)] }
+    }
+}
+
 impl Vector for Avx2 {
     type Element = f32;
     const LANES: usize = 8;
@@ -144,7 +173,10 @@ impl Vector for Avx2 {
     #[inline(always)]
     unsafe fn repeat4(from: *const f32) -> Self {
         // SAFETY: the memory is as the caller promises; the instructions are enabled.
-        Self(unsafe { _mm256_broadcast_ps(&*from.cast()) })
+        unsafe {
+            let four = _mm_loadu_ps(from);
+            Self(_mm256_set_m128(four, four))
+        }
     }
 
     #[inline(always)]
@@ -160,10 +192,19 @@ impl Vector for Avx2 {
     unsafe fn add_to_rows(self, to: *mut f32, stride: usize) {
         // SAFETY: the memory is as the caller promises; the instructions are enabled.
         unsafe {
-            let rows = [_mm256_extractf128_ps::<0>(self.0), _mm256_extractf128_ps::<1>(self.0)];
-            for (i, row) in rows.into_iter().enumerate() {
+            for (i, row) in self.rows().into_iter().enumerate() {
                 let to = to.add(i * stride);
                 _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), row));
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_rows(self, to: *mut f32, stride: usize) {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        unsafe {
+            for (i, row) in self.rows().into_iter().enumerate() {
+                _mm_storeu_ps(to.add(i * stride), row);
             }
         }
     }
