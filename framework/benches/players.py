@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-GAMES = {"two_link": [1, 2, 4, 6, 8, 10, 12, 14, 16], "congestion": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}
+GAMES = {"two_link": [1, 2, 4, 8, 12], "congestion": [1, 2, 3, 4, 5, 6, 7, 8]}
 MOST_PLAYERS = 40
 
 
@@ -76,3 +76,7 @@ def main():
     print("\n".join(lines))
     if args.out:
         args.out.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,7 @@
     python3 framework/benches/peers/theory.py [--out TABLE.md] [FILE.nfg ...]
 
 Everything runs pinned to one core, in loops inside the processes, one program after the other; the median of five loops
-counts. Without files: the largest games of ../shared/data/gambit where that is there, and two larger games with payoffs
+counts. Times are those of the processor, so that what else a machine does is not counted. Without files: the largest games of ../shared/data/gambit where that is there, and two larger games with payoffs
 of a formula. Peers that are not installed are left out and named. What the programs find is compared: NashConv to 1e-9,
 logit equilibria to 1e-6.
 
@@ -58,11 +58,11 @@ def median_seconds(work):
     """The median time of one call; cheap work is repeated."""
     times = []
     for _ in range(RUNS):
-        began, calls = time.perf_counter(), 0
-        while calls == 0 or time.perf_counter() - began < LEAST_SECONDS:
+        began, calls = time.process_time(), 0
+        while calls == 0 or time.process_time() - began < LEAST_SECONDS:
             work()
             calls += 1
-        times.append((time.perf_counter() - began) / calls)
+        times.append((time.process_time() - began) / calls)
     return statistics.median(times)
 
 
@@ -101,9 +101,9 @@ def gambit(file, _):
     times = []
     for _ in range(max(RUNS, 20)):
         profiles = [new(number) for number in range(PROFILES)]
-        began = time.perf_counter()
+        began = time.process_time()
         total = sum(nash_conv(profile) for profile in profiles)
-        times.append((time.perf_counter() - began) / PROFILES)
+        times.append((time.process_time() - began) / PROFILES)
     solve = lambda: pygambit.qre.logit_solve_lambda(game, LAMBDAS, use_strategic=True)
     found = [[float(p) for _, p in one.profile] for one in solve()]
     return {"nash_conv": statistics.median(times), "total": float(total), "path": median_seconds(solve), "found": found}
@@ -153,9 +153,9 @@ def open_spiel(file, ours):
             params = solver.update(params, solver.compute_gradients((dist, promised), pairs)[0], step)
         return residual
 
-    began = time.perf_counter()
+    began = time.process_time()
     residual = descend()
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     same = numpy.allclose(tree(), on_numpy()[:TREE_PROFILES], rtol=1e-9)
     assert same, "its two ways to NashConv differ"
     return {
@@ -223,7 +223,7 @@ def table(files):
             apart = [max(abs(x - y) for x, y in pair) for pair in pairs]
             off = ", ".join(f"{lam:g}" for lam, distance in zip(LAMBDAS, apart) if distance > 1e-6)
             if off:
-                notes.append(f"{name}: Gambit's logit equilibria are others at lambda {off}")
+                notes.append(f"{name}: Gambit finds other logit equilibria at lambda {off}")
         if ours["residual"] > 1e-10:
             notes.append(f"{name}: Equiflow's residual is {ours['residual']:.1e}")
         notes += [f"{name}: {who}: {error}" for who, error in [("Gambit", gambit_error), ("OpenSpiel", spiel_error)] if error]
