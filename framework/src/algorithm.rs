@@ -1,5 +1,7 @@
 //! What an algorithm is: a component that plays one player of an environment in all seeds of a lane, and learns.
 
+use std::sync::Arc;
+
 use bevy_ecs::component::{Component, Mutable};
 
 use crate::checkpoint::Checkpoint;
@@ -9,6 +11,7 @@ use crate::opponent::{Answers, BatchPrediction, Inquiry};
 use crate::params::{Choice, Invalid, Params};
 use crate::replay::Batch;
 use crate::stream::Stream;
+use crate::theory::TabularGame;
 
 /// An algorithm, as the component that plays one player. The framework's systems call these functions, each in its
 /// stage of the step; buffers are plain f32 rows, the rows of a seed side by side.
@@ -23,6 +26,17 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
     /// # Errors
     /// What is wrong, by parameter where it is one's fault.
     fn check(params: &Self::Params, game: &GameSpec, player: usize) -> Result<(), Invalid>;
+
+    /// Whether it plays finite games only, whose tables it reads: [`Seat::tables`].
+    const TABULAR: bool = false;
+
+    /// Whether it can play `player` of a finite game with these parameters.
+    ///
+    /// # Errors
+    /// What is wrong, by parameter where it is one's fault.
+    fn check_tables(_params: &Self::Params, _game: &TabularGame, _player: usize) -> Result<(), Invalid> {
+        Ok(())
+    }
 
     /// The agent before its first step. [`Algorithm::check`] has passed.
     fn new(params: &Self::Params, seat: &Seat) -> Self;
@@ -65,6 +79,12 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
         Ok(())
     }
 
+    /// The policies that it plays in every state of a finite game, by seed: [seeds, states, actions], as its place in a
+    /// profile. Others may read them, and they are judged exactly; `None` when it has no such table.
+    fn policies(&self) -> Option<&[f64]> {
+        None
+    }
+
     /// The kind of model that it wants of each opponent, with its parameters. The parameter has to be named
     /// `opponent_model`.
     fn opponent_model(_params: &Self::Params) -> Option<&Choice> {
@@ -86,7 +106,7 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
     }
 
     /// Figures about itself for the records, such as losses: calls `put` with a name, the number of the seed in the
-    /// lane and the value.
+    /// lane and the value. A [`CYCLE_PERIOD`](crate::record::CYCLE_PERIOD) above 0 is said at the end of the run.
     fn metrics(&self, _put: &mut dyn FnMut(&'static str, usize, f64)) {}
 }
 
@@ -108,6 +128,8 @@ pub struct Seat<'a> {
     pub game: &'a GameSpec,
     /// Which player it is.
     pub player: usize,
+    /// The game's tables, where some player's algorithm is [`Algorithm::TABULAR`].
+    pub tables: Option<&'a Arc<TabularGame>>,
 }
 
 impl Seat<'_> {
@@ -150,6 +172,8 @@ pub struct Lesson<'a> {
     /// Per player, what its target policy does at the batch's next observations: [seeds, batch, width]. Empty unless
     /// some player of the environment has [`Memory::reads_others`].
     pub target_actions: &'a [&'a [f32]],
+    /// Per player, the policies that it plays in every state: see [`Algorithm::policies`]. Empty where it has none.
+    pub policies: &'a [&'a [f64]],
     /// What its opponent models predicted in the batch, in the order of the players. Empty without opponent models.
     pub predictions: &'a [&'a BatchPrediction],
 }

@@ -9,6 +9,7 @@ use crate::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use crate::environment::{Clock, Environment, Episodes, Health, Instances, Live, Outcome, Trial};
 use crate::game::Game;
 use crate::opponent::{self, ModelOf, OpponentModel};
+use crate::policy::{Policies, record_policies};
 use crate::record::{Records, record_returns};
 use crate::registry::{AlgorithmKind, GameKind, OpponentModelKind, Registry};
 use crate::replay::Replay;
@@ -55,6 +56,7 @@ impl App {
             Saver::of_plain::<Episodes<Live>>("episodes"),
             Saver::of::<Outcome<Live>>("outcome"),
             Saver::of::<Replay>("replay"),
+            Saver::of_plain::<Policies>("policies"),
             Saver::of_plain::<opponent::score::Score>("score"),
             Saver::of::<opponent::Prediction<Live>>("prediction"),
         ]);
@@ -78,6 +80,7 @@ impl App {
             ));
         });
         self.record_in_turn(opponent::score::record_scores);
+        self.record_in_turn(record_policies);
         self.systems(Rollout, |rollout| {
             rollout.add_systems((
                 opponent::predict::read_policies::<Trial>.in_set(ModelSystems::Read),
@@ -150,6 +153,7 @@ impl App {
                 in_turn(publish_batch, InBatch(ModelSystems::Publish), Stage::PublishBatch, turn),
                 in_turn(opponent::learn::answer::<A>, LearnSystems::Answer, Stage::Answer, turn),
                 in_turn(learn::update::<A>, LearnSystems::Update, Stage::Update, turn),
+                in_turn(learn::publish::<A>, LearnSystems::Publish, Stage::PublishPolicies, turn),
             ));
         });
         self.record_in_turn(learn::metrics::<A>);

@@ -12,6 +12,7 @@ use crate::environment::{Busy, Clock, Environment, Health, Lane, Live, Outcome, 
 use crate::game::Space;
 use crate::opponent::predict::predictions;
 use crate::opponent::{BatchPrediction, Models, Prediction};
+use crate::policy::Policies;
 use crate::record::{Records, Row};
 use crate::replay::{Batch, first_rows};
 use crate::workers::{Workers, fenced};
@@ -169,6 +170,7 @@ pub(crate) fn update<A: Algorithm>(
     workers: Res<Workers>,
     environments: Query<(&Batch, &Clock, &Players, &Health)>,
     targets: Query<&TargetAction>,
+    policies: Query<Option<&Policies>>,
     models: Query<&BatchPrediction>,
     mut agents: Query<((&mut A, &mut Faults, &mut Busy), (&BatchRequest, &PlaysIn, Option<&Models>))>,
 ) {
@@ -187,10 +189,28 @@ pub(crate) fn update<A: Algorithm>(
             .map(|prediction| prediction.first(rows, batch.size, request.0))
             .collect();
         let predictions: SmallVec<[&BatchPrediction; 8]> = predictions.iter().map(|prediction| &**prediction).collect();
-        let lesson =
-            Lesson { step: clock.step, batch: &own, target_actions: &target_actions, predictions: &predictions };
+        let policies: SmallVec<[&[f64]; 8]> = policies
+            .iter_many(players.agents())
+            .map(|policies| policies.ok().flatten().map_or(&[][..], |policies| &policies.0))
+            .collect();
+        let lesson = Lesson {
+            step: clock.step,
+            batch: &own,
+            target_actions: &target_actions,
+            policies: &policies,
+            predictions: &predictions,
+        };
         attempt(health, &mut faults, &mut busy, || algorithm.learn(&lesson));
     });
+}
+
+/// The policies that are played from now on, for others to read.
+pub(crate) fn publish<A: Algorithm>(mut agents: Query<(&A, &mut Policies)>) {
+    for (algorithm, mut published) in &mut agents {
+        if let Some(policies) = algorithm.policies() {
+            published.0.copy_from_slice(policies);
+        }
+    }
 }
 
 /// What algorithms say of themselves, for the records.

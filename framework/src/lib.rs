@@ -36,6 +36,7 @@ mod learn;
 pub mod nash;
 pub mod opponent;
 mod play;
+pub mod policy;
 pub mod replay;
 pub mod workers;
 

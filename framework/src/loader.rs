@@ -64,6 +64,8 @@ pub struct Plugins {
     pub files: Vec<PluginFile>,
     /// Those that cannot, with the reason.
     pub problems: Vec<Problem>,
+    /// What those would have brought whose manifest could be read but which could not be loaded.
+    broken: Vec<(Manifest, Problem)>,
 }
 
 impl Plugins {
@@ -187,6 +189,9 @@ impl Plugins {
         brought: impl Fn(&Manifest) -> &Vec<String>,
     ) -> Result<K, Missing> {
         let brings = |manifest: &Manifest| brought(manifest).iter().any(|own| own == name);
+        if let Some((_, problem)) = self.broken.iter().find(|(manifest, _)| brings(manifest)) {
+            return Err(Missing::Broken(Box::new(problem.clone())));
+        }
         if !registered(app.registry()).contains_key(name) {
             self.load_with(app, brings)?;
         }
@@ -217,7 +222,8 @@ impl Plugins {
                 Ok(())
             }
             Err(problem) => {
-                self.files.remove(index);
+                let file = self.files.remove(index);
+                self.broken.push((file.manifest, problem.clone()));
                 self.problems.push(problem.clone());
                 Err(Missing::Broken(Box::new(problem)))
             }

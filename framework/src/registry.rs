@@ -11,7 +11,8 @@ use crate::episode::Tape;
 use crate::game::{Game, GameSpec};
 use crate::opponent::{ModelSeat, OpponentModel};
 use crate::params::{Choice, Field, Invalid, Params};
-use crate::theory::FiniteGame;
+use crate::policy::Policies;
+use crate::theory::{FiniteGame, TabularGame};
 
 /// All kinds that were registered.
 #[derive(Resource, Clone, Debug, Default)]
@@ -98,6 +99,13 @@ pub trait AnyAlgorithm: Send + Sync {
     /// # Errors
     /// What is wrong.
     fn check(&self, game: &GameSpec, player: usize) -> Result<(), Invalid>;
+    /// Whether it plays finite games only, whose tables it reads.
+    fn is_tabular(&self) -> bool;
+    /// Whether it can play `player` of a finite game.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn check_tables(&self, game: &TabularGame, player: usize) -> Result<(), Invalid>;
     /// All parameters as RON, defaults filled in.
     fn params(&self) -> &str;
     /// What it wants remembered.
@@ -194,6 +202,14 @@ impl<A: Algorithm> AnyAlgorithm for Configured<std::marker::PhantomData<A>, A::P
         A::check(&self.params, game, player)
     }
 
+    fn is_tabular(&self) -> bool {
+        A::TABULAR
+    }
+
+    fn check_tables(&self, game: &TabularGame, player: usize) -> Result<(), Invalid> {
+        A::check_tables(&self.params, game, player)
+    }
+
     fn params(&self) -> &str {
         &self.text
     }
@@ -211,7 +227,11 @@ impl<A: Algorithm> AnyAlgorithm for Configured<std::marker::PhantomData<A>, A::P
     }
 
     fn furnish(&self, agent: &mut EntityWorldMut, seat: &Seat) {
-        agent.insert(A::new(&self.params, seat));
+        let algorithm = A::new(&self.params, seat);
+        if let Some(policies) = algorithm.policies() {
+            agent.insert(Policies(policies.to_vec()));
+        }
+        agent.insert(algorithm);
     }
 }
 

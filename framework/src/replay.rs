@@ -125,12 +125,17 @@ impl Replay {
                     record = after;
                     values
                 };
+                // Most parts are one number, for which a call of memcpy costs more than it does.
+                let copy = |to: &mut [f32], from: &[f32]| match (to, from) {
+                    ([to], [from]) => *to = *from,
+                    (to, from) => to.copy_from_slice(from),
+                };
                 for (player, part) in batch.players.iter_mut().enumerate() {
                     let (o, a) = (layout.observation[player], layout.action[player]);
-                    part.observation[row * o..][..o].copy_from_slice(take(o));
-                    part.action[row * a..][..a].copy_from_slice(take(a));
+                    copy(&mut part.observation[row * o..][..o], take(o));
+                    copy(&mut part.action[row * a..][..a], take(a));
                     part.reward[row] = take(1)[0];
-                    part.next_observation[row * o..][..o].copy_from_slice(take(o));
+                    copy(&mut part.next_observation[row * o..][..o], take(o));
                 }
                 batch.terminated[row] = take(1)[0];
             }

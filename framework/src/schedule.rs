@@ -63,6 +63,8 @@ pub enum LearnSystems {
     Fit,
     /// Every learner learns.
     Update,
+    /// Everyone with a table of policies publishes it.
+    Publish,
 }
 
 /// The parts of [`StepSystems::Model`], and in the same way of [`LearnSystems::Predict`], in the order in which they run.
@@ -96,6 +98,7 @@ pub(crate) enum Stage {
     Request,
     Target,
     Update,
+    PublishPolicies,
     Metrics,
     Predict,
     Publish,
@@ -116,7 +119,7 @@ pub(crate) fn install(world: &mut World) {
     step.configure_sets((First, Observe, Model, Act, Play, Remember, Learn, Evaluate, Record, Last).chain());
     step.configure_sets({
         use LearnSystems::*;
-        (Request, Sample, Predict, Target, Answer, Fit, Update).chain().in_set(Learn)
+        (Request, Sample, Predict, Target, Answer, Fit, Update, Publish).chain().in_set(Learn)
     });
     let models = || {
         use ModelSystems::*;

@@ -1,6 +1,7 @@
 //! A run as a world: environments and agents of every entry and lane, and the steps that they take together.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use bevy_ecs::prelude::*;
 
@@ -15,6 +16,7 @@ use crate::opponent::learn::BatchPolicySample;
 use crate::opponent::predict::{PolicySample, ReadsPolicy};
 use crate::opponent::score::Score;
 use crate::opponent::{BatchPrediction, Exchange, ModelOf, ModelSeat, Models, Prediction, Proposals};
+use crate::policy::Tables;
 use crate::record::{Records, Row};
 use crate::replay::{Batch, Recent, Replay, Window};
 use crate::run::{Entry, Run};
@@ -150,6 +152,9 @@ fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, lane: Lane) 
     if let Err(what) = fence(|| entry.game.furnish(&mut world.entity_mut(environment), &lane)) {
         give_up(world, environment, &format!("the game's reset {what}"));
     }
+    if let Some(tables) = &entry.tables {
+        world.entity_mut(environment).insert(Tables::new(Arc::clone(tables)));
+    }
     let memories: Vec<_> = entry.players.iter().filter_map(|cast| cast.algorithm.memory()).collect();
     if let Some(capacity) = memories.iter().map(|memory| memory.capacity).max() {
         let replay = Replay::new(spec, capacity, lane.streams("environment", "replay"));
@@ -173,7 +178,7 @@ fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, lane: Lane) 
                 ActionSum::default(),
             ))
             .id();
-        let seat = Seat { lane: &lane, game: spec, player };
+        let seat = Seat { lane: &lane, game: spec, player, tables: entry.tables.as_ref() };
         if let Err(what) = fence(|| cast.algorithm.furnish(&mut world.entity_mut(agent), &seat)) {
             give_up(world, environment, &format!("player {player}: setting up `{}` {what}", cast.name));
         }
@@ -181,7 +186,7 @@ fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, lane: Lane) 
     }
     for (player, cast) in entry.players.iter().enumerate() {
         let Some((name, model)) = &cast.opponent_model else { continue };
-        let seat = Seat { lane: &lane, game: spec, player };
+        let seat = Seat { lane: &lane, game: spec, player, tables: entry.tables.as_ref() };
         world.entity_mut(agents[player]).insert(Exchange::default());
         for (opponent, place) in spec.players.iter().enumerate().filter(|(opponent, _)| *opponent != player) {
             let width = place.action.width();

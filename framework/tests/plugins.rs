@@ -241,6 +241,12 @@ fn missing_library() {
     shelf.compile("orphan", text.as_bytes(), code, &[needed]);
     fs::remove_file(needed).unwrap();
     insta::assert_snapshot!(shelf.refused_to_play("orphan"));
+    // Named again, it is still a game that cannot be had, not one that does not exist.
+    let text = "Run(name: \"twice\", seeds: 1, episodes: 1, steps: 2, entries: [
+        Entry(label: \"a\", all: random(), game: orphan), Entry(label: \"b\", all: random(), game: orphan)])";
+    fs::write(shelf.home.path("twice.ron"), text).unwrap();
+    let said = shelf.run(&["check", "twice.ron"]);
+    assert_eq!(said.err.matches("the game `orphan` cannot be had").count(), 2, "{}", said.err);
 }
 
 /// A plugin of Rust, compiled as cargo would; `code` is its source without the first line.

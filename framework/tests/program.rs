@@ -234,3 +234,23 @@ fn plugins_are_loaded_only_when_a_run_needs_them() {
     assert_eq!(opened(&["describe", "max_of_two"]), [true, true, false, false]);
     assert_eq!(opened(&["check", "run.ron"]), [true, true, true, false]);
 }
+
+#[test]
+fn verify_tells_verdicts_and_knows_its_statements() {
+    let home = Home::new();
+    let said = home.run(&["verify", "thm-4.2", "--json", "-"]);
+    done(&said);
+    let findings: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&findings[0]["statement"], &findings[0]["verdict"]), (&"thm-4.2".into(), &"fails".into()));
+    let said = home.run(&["verify", "THM-4.2", "--markdown", "out.md"]);
+    done(&said);
+    assert!(said.out.contains("**As printed: fails.**") && said.out.contains("least summed KL 0.117783"), "{said:?}");
+    assert!(fs::read_to_string(home.path("out.md")).unwrap().contains("## thm-4.2: Existence of a flow equilibrium"));
+    let said = home.run(&["verify", "thm-4.4", "monotne"]);
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.err.contains("there is no statement `monotne`; did you mean `monotone`? statements are: eq-1"),
+        "{said:?}"
+    );
+    assert!(said.err.contains("there is no statement `thm-4.4`; did you mean"), "{said:?}");
+}

@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use equiflow::theory::lqre::{self, End, Options};
+use equiflow::theory::vpg::Vpg;
+use equiflow::theory::vpg::marginal::asymmetric_start;
 use equiflow::theory::*;
 use serde_json::Value;
 
@@ -62,6 +64,32 @@ fn payoffs_are_those_of_gambit() {
             }
         }
         assert_eq!(form.constant_sum().is_some(), known["constant_sum"].as_bool().unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn files_are_accepted_and_refused_as_by_gambit() {
+    let Some(folder) = shared("nfg_reader_cases") else { return };
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    for case in json(&folder.join("cases.json")).as_array().unwrap() {
+        let name = case["file"].as_str().unwrap();
+        match nfg::open(&folder.join(name)) {
+            Ok(form) => {
+                assert_eq!(case["accepted"], true, "{name}: {}", case["error"]);
+                assert_eq!(form.title, case["title"].as_str().unwrap(), "{name}");
+                assert_eq!(form.comment, case["comment"].as_str().unwrap(), "{name}");
+                assert_eq!(form.players(), texts(&case["players"]), "{name}");
+                for player in 0..form.players().len() {
+                    assert_eq!(form.strategies(player), texts(&case["strategies"][player]), "{name}");
+                    let payoffs: Vec<_> = (0..form.cells()).map(|cell| form.exact(player, cell).to_string()).collect();
+                    assert_eq!(payoffs, texts(&case["payoffs_exact"][player]), "{name}");
+                }
+                assert_eq!(nfg::read(nfg::write(&form).as_bytes()).unwrap(), form, "{name} written and read back");
+            }
+            Err(error) => assert_eq!(case["accepted"], false, "{name}: {error}"),
+        }
     }
 }
 
@@ -290,4 +318,35 @@ fn values_gains_and_equilibria_of_markov_games_are_the_known_ones() {
             );
         }
     }
+}
+
+#[test]
+fn marginal_vpg_ends_at_logit_equilibria() {
+    let mut potential_games = 0;
+    for (name, _, table, known) in games() {
+        for expected in known["lqre"].as_array().unwrap() {
+            let lambda = expected["lam"].as_f64().unwrap();
+            // The reference scales the rewards by lambda instead, with tau = 1.
+            let vpg = |alpha: f64| Vpg::new(alpha * lambda, 1.0 / lambda);
+            let run = &expected["eq7_marginal_from_uniform"];
+            if run["outcome"] == "same LQRE" {
+                let vpg = vpg(run["alpha"].as_f64().unwrap());
+                let found = vpg.run(&table, Profile::uniform(table.layout()), 50_000).unwrap();
+                let profile = Profile::new(table.layout(), numbers(&expected["profile"])).unwrap();
+                // Past a bifurcation the last digits decide which equilibrium the symmetric start goes to.
+                let distance = match expected["branch_check"].as_str() {
+                    Some("agree") => found.profile.distance(&profile),
+                    _ => lqre::residual(&table, &found.profile, lambda, true).unwrap(),
+                };
+                assert!(distance < 1e-9, "{name} at lambda {lambda}: {} {distance:e} away", found.end);
+            }
+            if known["exact_potential"] == true {
+                let found = vpg(0.1).run(&table, asymmetric_start(&table), 50_000).unwrap();
+                let residual = lqre::residual(&table, &found.profile, lambda, true).unwrap();
+                assert!(residual < 1e-10, "{name} at lambda {lambda}: {}, residual {residual:e}", found.end);
+                potential_games += 1;
+            }
+        }
+    }
+    assert!(potential_games > 0 || shared("gambit").is_none());
 }

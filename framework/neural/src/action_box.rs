@@ -1,5 +1,6 @@
 //! From a network's output to an action within bounds.
 
+use crate::kernel::elementwise::tanh;
 use crate::real::Real;
 
 /// The bounds of a continuous action, one pair for each of its `A` dimensions.
@@ -35,26 +36,26 @@ impl<T: Real> ActionBox<T> {
     pub fn squash(&self, raw: &[T], action: &mut [T]) {
         let a = self.dims();
         assert!(raw.len() == action.len() && raw.len().is_multiple_of(a), "raw and squashed actions of {a} numbers");
-        for (raw, action) in raw.chunks_exact(a).zip(action.chunks_exact_mut(a)) {
-            for i in 0..a {
-                let x = self.centre[i] + self.half_range[i] * raw[i].tanh();
-                // Rounding may leave the box by one bit. (NaN stays NaN.)
-                let x = if x < self.low[i] { self.low[i] } else { x };
-                action[i] = if x > self.high[i] { self.high[i] } else { x };
-            }
+        action.copy_from_slice(raw);
+        tanh(action);
+        let scale = self.centre.iter().zip(&self.half_range);
+        let bounds = scale.zip(self.low.iter().zip(&self.high)).cycle();
+        for (x, ((centre, half_range), (low, high))) in action.iter_mut().zip(bounds) {
+            *x = *centre + *half_range * *x;
+            // Rounding may leave the box by one bit. (NaN stays NaN.)
+            *x = if *x < *low { *low } else { *x };
+            *x = if *x > *high { *high } else { *x };
         }
     }
 
-    /// The way back through [`ActionBox::squash`]: turns the gradient with respect to the action into that with respect
-    /// to `raw`, in place; both `[.., A]`.
-    pub fn squash_backward(&self, raw: &[T], gradient: &mut [T]) {
+    /// The way back through [`ActionBox::squash`]: turns `raw` into the gradient with respect to it, given that with
+    /// respect to the action; both `[.., A]`.
+    pub fn squash_backward(&self, raw: &mut [T], by_action: &[T]) {
         let (a, one) = (self.dims(), T::from_f64(1.0));
-        assert!(raw.len() == gradient.len() && raw.len().is_multiple_of(a), "raw actions and gradients of {a} numbers");
-        for (raw, gradient) in raw.chunks_exact(a).zip(gradient.chunks_exact_mut(a)) {
-            for i in 0..a {
-                let tanh = raw[i].tanh();
-                gradient[i] = gradient[i] * self.half_range[i] * (one - tanh * tanh);
-            }
+        assert!(raw.len() == by_action.len() && raw.len().is_multiple_of(a), "raw actions, gradients of {a} numbers");
+        tanh(raw);
+        for ((x, by_action), half_range) in raw.iter_mut().zip(by_action).zip(self.half_range.iter().cycle()) {
+            *x = *by_action * *half_range * (one - *x * *x);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Adam over flat parameters, with gradient clipping per seed.
 
 use crate::convert::{restore_array, save_array};
+use crate::kernel::elementwise::{Descent, sum_of_squares};
 use crate::losses::PerSeed;
 use crate::real::Real;
 use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
@@ -70,23 +71,28 @@ impl<T: Real> Adam<T> {
         // goes into the denominator.
         let scale = -correction1 / learning_rate;
         let number = T::from_f64;
-        let (towards, keep, new) = (number(1.0 - beta1), number(beta2), number(1.0 - beta2));
-        let (root, epsilon) = (number(scale / correction2.sqrt()), number(scale * epsilon));
 
         let per_seed = length / self.seeds;
         let moments = self.mean.chunks_exact_mut(per_seed).zip(self.square.chunks_exact_mut(per_seed));
         let seeds = parameters.chunks_exact_mut(per_seed).zip(gradient.chunks_exact(per_seed)).zip(moments);
         let step = |((parameters, gradient), (mean, square)): ((&mut [T], &[T]), (&mut [T], &mut [T]))| {
-            let norm = gradient.iter().map(|g| g.to_f64().powi(2)).sum::<f64>().sqrt();
+            let norm = sum_of_squares(gradient).sqrt();
             // The 1e-6 is PyTorch's.
             let clip = number(max_grad_norm.map_or(1.0, |max_norm| (max_norm / (norm + 1e-6)).min(1.0)));
-            let moments = mean.iter_mut().zip(square);
-            for ((p, g), (mean, square)) in parameters.iter_mut().zip(gradient).zip(moments) {
-                let g = clip * *g;
-                *mean += towards * (g - *mean);
-                *square = keep * *square + new * g * g;
-                *p += *mean / (root * square.sqrt() + epsilon);
-            }
+            let (new, old_square, new_square) = (number(1.0 - beta1), number(beta2), number(1.0 - beta2));
+            let (root, epsilon) = (number(scale / correction2.sqrt()), number(scale * epsilon));
+            T::descend(Descent {
+                parameters,
+                gradient,
+                mean,
+                square,
+                clip,
+                new,
+                old_square,
+                new_square,
+                root,
+                epsilon,
+            });
             norm
         };
         seeds.map(step).collect()

@@ -84,21 +84,23 @@ impl<T: Real> Density<T> {
         &self.log_density
     }
 
-    /// A step of maximum likelihood: down the mean over the batch of `-weight * log density(latent)`, plus `regulariser`
-    /// times the mean over the batch of the summed squares of the outputs. Weights `[S, B]`; none are ones.
+    /// A step of maximum likelihood: down the mean over all latents of `-weight * log density(latent)`, plus `regulariser`
+    /// times the mean over the batch of the summed squares of the outputs. Latents `[S, B, times, width]` of inputs
+    /// `[S, B, in]`, weights `[S, B, times]`; none are ones.
     pub fn fit(&mut self, input: &[T], latent: &[f64], weight: Option<&[f64]>, regulariser: f64) -> Step {
         let seeds = self.learner.net.seeds();
-        let batch = latent.len() / self.head.width() / seeds;
+        let count = latent.len() / self.head.width() / seeds;
         let outputs = self.learner.forward(input);
+        let batch = outputs.len() / self.head.outputs() / seeds;
         self.head.log_density(outputs, latent, &mut self.log_density);
         self.weight.clear();
         match weight {
-            Some(weight) => self.weight.extend(weight.iter().map(|weight| weight / batch as f64)),
-            None => self.weight.resize(seeds * batch, 1.0 / batch as f64),
+            Some(weight) => self.weight.extend(weight.iter().map(|weight| weight / count as f64)),
+            None => self.weight.resize(seeds * count, 1.0 / count as f64),
         }
         self.head.likelihood_gradient(outputs, latent, &self.weight, &mut self.gradient);
         let penalty = regularise(outputs, seeds, batch, regulariser, &mut self.gradient);
-        let pairs = self.weight.chunks_exact(batch).zip(self.log_density.chunks_exact(batch));
+        let pairs = self.weight.chunks_exact(count).zip(self.log_density.chunks_exact(count));
         let sums = pairs.map(|(weight, log)| -weight.iter().zip(log).map(|(w, x)| w * x).sum::<f64>());
         let loss: PerSeed = sums.zip(penalty).map(|(sum, penalty)| sum + penalty).collect();
         self.learner.descend(&loss, &self.gradient)
@@ -147,6 +149,39 @@ mod tests {
         }
         let sigma = density.last_outputs()[1].exp() + 0.01;
         assert!((sigma - 0.3).abs() < 0.04, "{sigma}");
+    }
+
+    #[test]
+    fn several_latents_of_a_row_count_as_rows_that_are_alike() {
+        for (space, sizes) in [(Space::cube(2, -1.0, 3.0), [2, 8, 4]), (Space::Discrete(3), [2, 8, 3])] {
+            let new = || {
+                let mut streams = [0, 1].map(|seed| Stream::new(0, seed, "test", "density"));
+                let learner =
+                    Learner::new(Mlp::<f64>::new(&sizes, LastLayer::Same, &mut streams), AdamParams::new(1e-2));
+                Density::with(Head::new(&space), learner)
+            };
+            let (mut few, mut many) = (new(), new());
+            // Two seeds of three rows with five latents each.
+            let numbers = |count: usize| (1..=count).map(|i| (7.0 * i as f64).sin());
+            let (input, weight): (Vec<f64>, Vec<f64>) =
+                (numbers(2 * 3 * 2).collect(), numbers(30).map(|x| x * x).collect());
+            let latent: Vec<f64> = match few.head {
+                Head::Gaussian { .. } => numbers(2 * 30).collect(),
+                Head::Categorical(n) => (0..30).map(|i| (i * i % n) as f64).collect(),
+            };
+            let repeated: Vec<f64> = input.chunks_exact(2).flat_map(|row| row.repeat(5)).collect();
+            for _ in 0..3 {
+                let steps =
+                    [few.fit(&input, &latent, Some(&weight), 0.1), many.fit(&repeated, &latent, Some(&weight), 0.1)];
+                let [few_found, many_found] = steps.map(|step| [step.loss, step.gradient_norm].concat());
+                assert!(
+                    few_found.iter().zip(&many_found).all(|(x, y)| (x - y).abs() < 1e-12),
+                    "{few_found:?} {many_found:?}"
+                );
+            }
+            let pairs = few.learner.net.values().iter().zip(many.learner.net.values());
+            pairs.for_each(|(x, y)| assert!((x - y).abs() < 1e-10, "{x} {y}"));
+        }
     }
 
     #[test]

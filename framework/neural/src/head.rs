@@ -1,7 +1,9 @@
 //! From a network's outputs to a distribution over actions: normal and squashed into a box, or over choices.
 //!
 //! Rows are independent. A *latent* is what is drawn: in a box the number before the squashing, `u = mean + sigma noise`,
-//! else the choice. The mathematics of a row is in `f64`; only the batches are in the networks' type.
+//! else the choice. There may be several latents for each row of outputs, those of a row side by side: `[rows, times,
+//! width]`; what follows from the outputs alone is computed once then. The mathematics of a row is in `f64`; only the
+//! batches are in the networks' type.
 
 use std::f64::consts::{LN_2, PI};
 
@@ -9,7 +11,9 @@ use equiflow::game::Space;
 use equiflow::params::Invalid;
 use equiflow::stream::Stream;
 use rand_distr::{Distribution, StandardNormal};
+use smallvec::SmallVec;
 
+use crate::kernel::elementwise::tanh;
 use crate::real::Real;
 
 /// Least standard deviation before the squashing.
@@ -39,6 +43,11 @@ fn normal<T: Real>(outputs: &[T], dim: usize) -> (f64, f64, f64) {
     let raw = outputs[dims + dim].to_f64();
     let scale = raw.min(MAX_LOG_SIGMA).exp();
     (outputs[dim].to_f64(), MIN_SIGMA + scale, if raw < MAX_LOG_SIGMA { scale } else { 0.0 })
+}
+
+/// The same of all dimensions.
+fn normals<T: Real>(outputs: &[T]) -> SmallVec<[(f64, f64, f64); 4]> {
+    (0..outputs.len() / 2).map(|dim| normal(outputs, dim)).collect()
 }
 
 /// `ln(1 - tanh(u)^2)`, without cancellation.
@@ -113,27 +122,28 @@ impl Head {
         }
     }
 
-    /// The latents that the noise `[rows, width]` makes of the outputs.
+    /// Rows of outputs, each with its latents or their noise, `[rows, times, width]`.
+    ///
+    /// # Panics
+    /// If there is no whole number of latents for each row.
+    fn rows<'a, T>(&self, outputs: &'a [T], latent: &'a [f64]) -> impl Iterator<Item = (&'a [T], &'a [f64])> {
+        let rows = outputs.len() / self.outputs();
+        let own = latent.len() / rows.max(1);
+        assert!(latent.len() == rows * own && own.is_multiple_of(self.width()), "latents of {rows} rows");
+        outputs.chunks_exact(self.outputs()).zip(latent.chunks_exact(own.max(1)))
+    }
+
+    /// The latents that the noise `[rows, times, width]` makes of the outputs.
     pub fn latent<T: Real>(&self, outputs: &[T], noise: &[f64], out: &mut Vec<f64>) {
         out.clear();
-        for (outputs, noise) in outputs.chunks_exact(self.outputs()).zip(noise.chunks_exact(self.width())) {
+        for (outputs, noise) in self.rows(outputs, noise) {
             match self {
-                Self::Gaussian { .. } => out.extend(noise.iter().enumerate().map(|(dim, noise)| {
-                    let (mean, sigma, _) = normal(outputs, dim);
-                    mean + sigma * noise
-                })),
-                Self::Categorical(n) => {
-                    let mut left = noise[0];
-                    let mut choice = n - 1;
-                    for (k, p) in probabilities(outputs).enumerate() {
-                        left -= p;
-                        if left < 0.0 {
-                            choice = k;
-                            break;
-                        }
-                    }
-                    out.push(choice as f64);
+                Self::Gaussian { .. } => {
+                    let normals = normals(outputs);
+                    let all = noise.iter().zip(normals.iter().cycle());
+                    out.extend(all.map(|(noise, (mean, sigma, _))| mean + sigma * noise));
                 }
+                Self::Categorical(_) => out.extend(noise.iter().map(|noise| choose(outputs, *noise) as f64)),
             }
         }
     }
@@ -154,17 +164,18 @@ impl Head {
     }
 
     /// Latents to actions, `[rows, width]` both.
+    ///
+    /// # Panics
+    /// If there are not as many of both.
     pub fn actions<T: Real>(&self, latent: &[f64], actions: &mut [T]) {
-        match self {
-            Self::Gaussian { centre, half_range } => {
-                for (latent, actions) in latent.chunks_exact(centre.len()).zip(actions.chunks_exact_mut(centre.len())) {
-                    for (dim, (u, action)) in latent.iter().zip(actions).enumerate() {
-                        *action = T::from_f64(centre[dim] + half_range[dim] * u.tanh());
-                    }
+        assert_eq!(latent.len(), actions.len(), "latents and actions");
+        actions.iter_mut().zip(latent).for_each(|(action, latent)| *action = T::from_f64(*latent));
+        if let Self::Gaussian { centre, half_range } = self {
+            tanh(actions);
+            for actions in actions.chunks_exact_mut(centre.len()) {
+                for ((action, centre), half_range) in actions.iter_mut().zip(centre).zip(half_range) {
+                    *action = T::from_f64(centre + half_range * action.to_f64());
                 }
-            }
-            Self::Categorical(_) => {
-                latent.iter().zip(actions).for_each(|(choice, action)| *action = T::from_f64(*choice));
             }
         }
     }
@@ -185,22 +196,28 @@ impl Head {
         }
     }
 
-    /// The logarithm of the probability, or of the density in units of the action, of each latent: `[rows]`.
+    /// The logarithm of the probability, or of the density in units of the action, of each latent: `[rows, times]`.
     pub fn log_density<T: Real>(&self, outputs: &[T], latent: &[f64], out: &mut Vec<f64>) {
         out.clear();
-        for (outputs, latent) in outputs.chunks_exact(self.outputs()).zip(latent.chunks_exact(self.width())) {
-            out.push(match self {
-                Self::Gaussian { half_range, .. } => latent
-                    .iter()
-                    .enumerate()
-                    .map(|(dim, u)| {
-                        let (mean, sigma, _) = normal(outputs, dim);
-                        let z = (u - mean) / sigma;
-                        -0.5 * (z * z + (2.0 * PI).ln()) - sigma.ln() - half_range[dim].ln() - ln_slope(*u)
-                    })
-                    .sum(),
-                Self::Categorical(_) => log_probability(outputs, latent[0] as usize),
-            });
+        for (outputs, latent) in self.rows(outputs, latent) {
+            match self {
+                Self::Gaussian { half_range, .. } => {
+                    let normals = normals(outputs);
+                    let scales = normals.iter().zip(half_range).map(|((_, sigma, _), half)| sigma * half);
+                    let peak: f64 = scales.map(|scale| -0.5 * (2.0 * PI).ln() - scale.ln()).sum();
+                    out.extend(latent.chunks_exact(half_range.len()).map(|latent| {
+                        let terms = latent.iter().zip(&normals).map(|(u, (mean, sigma, _))| {
+                            let z = (u - mean) / sigma;
+                            -0.5 * z * z - ln_slope(*u)
+                        });
+                        peak + terms.sum::<f64>()
+                    }));
+                }
+                Self::Categorical(_) => {
+                    let normaliser = log_normaliser(outputs);
+                    out.extend(latent.iter().map(|choice| outputs[*choice as usize].to_f64() - normaliser));
+                }
+            }
         }
     }
 
@@ -229,25 +246,34 @@ impl Head {
         }
     }
 
-    /// The gradient of `-sum over rows of weight * log density(latent)` with respect to the outputs.
+    /// The gradient of `-sum over latents of weight * log density(latent)` with respect to the outputs, `[rows, outputs]`.
+    /// Weights `[rows, times]`.
     pub fn likelihood_gradient<T: Real>(&self, outputs: &[T], latent: &[f64], weight: &[f64], out: &mut Vec<T>) {
         out.clear();
         out.resize(outputs.len(), T::default());
-        let n = self.outputs();
-        let rows = outputs.chunks_exact(n).zip(latent.chunks_exact(self.width())).zip(weight);
+        let (n, width) = (self.outputs(), self.width());
+        let times = weight.len() / (outputs.len() / n).max(1);
+        let rows = self.rows(outputs, latent).zip(weight.chunks_exact(times.max(1)));
         for (((outputs, latent), weight), out) in rows.zip(out.chunks_exact_mut(n)) {
+            let pairs = || latent.chunks_exact(width).zip(weight);
             match self {
-                Self::Gaussian { centre, .. } => {
-                    for (dim, u) in latent.iter().enumerate() {
-                        let (mean, sigma, slope) = normal(outputs, dim);
-                        let z = (u - mean) / sigma;
-                        out[dim] = T::from_f64(-weight * z / sigma);
-                        out[centre.len() + dim] = T::from_f64(weight * (1.0 - z * z) / sigma * slope);
+                Self::Gaussian { .. } => {
+                    for (dim, (mean, sigma, slope)) in normals(outputs).into_iter().enumerate() {
+                        let (mut by_mean, mut by_sigma) = (0.0, 0.0);
+                        for (latent, weight) in pairs() {
+                            let z = (latent[dim] - mean) / sigma;
+                            by_mean -= weight * z;
+                            by_sigma += weight * (1.0 - z * z);
+                        }
+                        out[dim] = T::from_f64(by_mean / sigma);
+                        out[width + dim] = T::from_f64(by_sigma / sigma * slope);
                     }
                 }
                 Self::Categorical(_) => {
+                    let all: f64 = weight.iter().sum();
                     for (k, (p, out)) in probabilities(outputs).zip(out).enumerate() {
-                        *out = T::from_f64(weight * (p - f64::from(k == latent[0] as usize)));
+                        let own = pairs().filter(|(choice, _)| choice[0] as usize == k).map(|(_, weight)| weight);
+                        *out = T::from_f64(all * p - own.sum::<f64>());
                     }
                 }
             }
@@ -329,6 +355,18 @@ impl Head {
 fn probabilities<T: Real>(outputs: &[T]) -> impl Iterator<Item = f64> {
     let normaliser = log_normaliser(outputs);
     outputs.iter().map(move |x| (x.to_f64() - normaliser).exp())
+}
+
+/// The choice that a number in [0, 1) falls on.
+fn choose<T: Real>(outputs: &[T], noise: f64) -> usize {
+    let mut left = noise;
+    for (k, p) in probabilities(outputs).enumerate() {
+        left -= p;
+        if left < 0.0 {
+            return k;
+        }
+    }
+    outputs.len() - 1
 }
 
 fn log_probability<T: Real>(outputs: &[T], choice: usize) -> f64 {

@@ -143,8 +143,8 @@ impl<T: Real> Learner<T> {
         let loss = policy_loss(seeds, critic.forward(input), &mut gradient);
         let by_action = critic.input_gradient(&gradient, own);
         gradient.clear();
-        gradient.extend_from_slice(by_action);
-        bounds.squash_backward(self.pass.output(), &mut gradient);
+        gradient.extend_from_slice(self.pass.output());
+        bounds.squash_backward(&mut gradient, by_action);
         let step = self.descend(&loss, &gradient);
         self.output_gradient = gradient;
         step

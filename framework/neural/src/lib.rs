@@ -25,7 +25,8 @@
 //!
 //! The same inputs give the same bits, in every run and on every thread of one machine and build. What goes by hand over
 //! slices goes seed by seed: a seed gives the same bits whatever seeds run beside it, however wide the lane is. (On the
-//! ways through autograd libtorch's batched products round differently in lanes of different widths.)
+//! ways through autograd libtorch's batched products round differently in lanes of different widths.) Processors with
+//! other vector instructions (AVX-512, AVX2, neither) round differently: sums go in another order there.
 //!
 //! # Errors
 //!

@@ -7,7 +7,8 @@
 
 use crate::convert::{restore_array, save_array};
 use crate::kernel::Flat;
-use crate::pass::Pass;
+use crate::kernel::elementwise::approach;
+use crate::pass::{Gradient, Layers, Pass};
 use crate::real::Real;
 use crate::threads::pin;
 use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
@@ -109,7 +110,7 @@ impl<T: Real> Mlp<T> {
     ///
     /// If the input is no whole number of rows of each seed.
     pub fn predict<'a>(&self, x: &[T], pass: &'a mut Pass<T>) -> &'a [T] {
-        pass.forward(&self.sizes, self.parameters.values(), self.seeds(), x);
+        pass.forward(self.slices(), x);
         pass.output()
     }
 
@@ -120,8 +121,7 @@ impl<T: Real> Mlp<T> {
     ///
     /// If the lengths do not fit.
     pub fn backward(&self, pass: &mut Pass<T>, output_gradient: &[T], gradient: &mut [T]) {
-        let parameters = self.parameters.values();
-        pass.backward(&self.sizes, parameters, self.seeds(), output_gradient, Some(gradient), None);
+        pass.backward(self.slices(), output_gradient, Gradient::Parameters(gradient));
     }
 
     /// Writes the gradient with respect to some columns of the input, `[S, B, columns]`; otherwise as [`Mlp::backward`].
@@ -130,8 +130,11 @@ impl<T: Real> Mlp<T> {
     ///
     /// If the lengths do not fit.
     pub fn input_gradient(&self, pass: &mut Pass<T>, output_gradient: &[T], columns: Range<usize>, out: &mut [T]) {
-        let parameters = self.parameters.values();
-        pass.backward(&self.sizes, parameters, self.seeds(), output_gradient, None, Some((columns, out)));
+        pass.backward(self.slices(), output_gradient, Gradient::Input(columns, out));
+    }
+
+    fn slices(&self) -> Layers<'_, T> {
+        Layers { sizes: &self.sizes, seeds: self.seeds(), parameters: self.parameters.values() }
     }
 
     /// Views of the layers in autograd's graph: weight `[S, in, out]` and bias `[S, 1, out]`.
@@ -178,9 +181,7 @@ impl<T: Real> Mlp<T> {
     /// If the networks are of different sizes.
     pub fn soft_update(&mut self, online: &Mlp<T>, tau: f64) {
         assert_eq!(self.sizes, online.sizes, "a target follows a network of its own sizes");
-        let tau = T::from_f64(tau);
-        let pairs = self.parameters.values_mut().iter_mut().zip(online.parameters.values());
-        pairs.for_each(|(own, online)| *own += tau * (*online - *own));
+        approach(self.parameters.values_mut(), online.parameters.values(), T::from_f64(tau));
     }
 }
 

@@ -1,8 +1,14 @@
-//! The forward and backward pass of a network by hand, outside autograd's graph, seed by seed.
+//! The forward and backward pass of a network by hand, outside autograd's graph.
+//!
+//! Both go seed by seed, so that a seed's bits do not depend on the others, and panel by panel (see
+//! [`kernel`](crate::kernel)): 32 columns of a batch go through all layers while they are in the first cache.
 
-use crate::kernel::{Matrix, product_into};
+use crate::kernel::{PANEL, Row, Vector, Work, affine, outer, panel};
 use crate::real::Real;
 use std::ops::Range;
+
+/// Panels that go back together: as many columns are summed up before a gradient is added to.
+const BLOCK: usize = 8;
 
 /// What a forward pass leaves for the backward passes after it, in buffers that are used again and again: once warm,
 /// nothing is allocated.
@@ -10,12 +16,51 @@ use std::ops::Range;
 pub struct Pass<T = f32> {
     /// Rows per seed of the last forward pass.
     batch: usize,
-    /// The input of each layer, `[S, B, width]`.
-    inputs: Vec<Vec<T>>,
+    /// The input of each layer: `[S, panels, width, 32]`.
+    inputs: Vec<Vec<Row<T>>>,
+    /// The output of the last layer of one panel.
+    last: Vec<Row<T>>,
     /// `[S, B, out]`
     output: Vec<T>,
-    /// Gradients with respect to the layers' outputs of one seed, in turn.
-    gradients: [Vec<T>; 2],
+    /// Of the backward pass of a block: the gradients with respect to a layer's output and input, `[panels, width, 32]`,
+    /// and a layer's input and output gradient interleaved.
+    gradients: [Vec<Row<T>>; 2],
+    interleaved: [Vec<Row<T>>; 2],
+}
+
+/// A network's parameters as the passes see them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layers<'a, T> {
+    pub(crate) sizes: &'a [usize],
+    pub(crate) seeds: usize,
+    /// `[S, P]`
+    pub(crate) parameters: &'a [T],
+}
+
+impl<'a, T> Layers<'a, T> {
+    /// The parameters of one seed.
+    fn seed(&self, seed: usize) -> &'a [T] {
+        let count = self.parameters.len() / self.seeds;
+        &self.parameters[seed * count..][..count]
+    }
+
+    /// Number of layers.
+    fn count(&self) -> usize {
+        self.sizes.len() - 1
+    }
+
+    /// Width of the widest layer.
+    fn widest(&self) -> usize {
+        self.sizes.iter().copied().max().unwrap_or_default()
+    }
+}
+
+/// Which gradients a backward pass is for.
+pub(crate) enum Gradient<'a, T> {
+    /// That with respect to the parameters, `[S, P]`.
+    Parameters(&'a mut [T]),
+    /// That with respect to some columns of the input, `[S, B, columns]`.
+    Input(Range<usize>, &'a mut [T]),
 }
 
 impl<T: Real> Pass<T> {
@@ -24,102 +69,209 @@ impl<T: Real> Pass<T> {
         &self.output
     }
 
-    /// The forward pass of `parameters` `[S, P]` for the input `x` `[S, B, in]`.
-    pub(crate) fn forward(&mut self, sizes: &[usize], parameters: &[T], seeds: usize, x: &[T]) {
-        let (layers, rows) = (sizes.len() - 1, x.len() / sizes[0]);
-        assert!(x.len() == rows * sizes[0] && rows.is_multiple_of(seeds), "an input of [{seeds}, B, {}]", sizes[0]);
+    /// The forward pass for the input `x` `[S, B, in]`.
+    pub(crate) fn forward(&mut self, layers: Layers<T>, x: &[T]) {
+        let (seeds, width) = (layers.seeds, layers.sizes[0]);
+        let rows = x.len() / width;
+        assert!(x.len() == rows * width && rows.is_multiple_of(seeds), "an input of [{seeds}, B, {width}]");
         self.batch = rows / seeds;
-        self.inputs.resize_with(layers, Vec::new);
-        self.inputs[0].clear();
-        self.inputs[0].extend_from_slice(x);
-        for (input, width) in self.inputs.iter_mut().zip(sizes).skip(1) {
-            input.resize(rows * width, T::default());
+        self.inputs.resize_with(layers.count(), Vec::new);
+        for (input, width) in self.inputs.iter_mut().zip(layers.sizes) {
+            input.resize(seeds * self.batch.div_ceil(PANEL) * width, Row::default());
         }
-        self.output.resize(rows * sizes[layers], T::default());
-        for seed in 0..seeds {
-            for (layer, (weight, bias)) in of_seed(sizes, parameters, seeds, seed) {
-                let (input, after) = self.inputs[layer..].split_at_mut(1);
-                let (k, n) = (sizes[layer], sizes[layer + 1]);
-                let input = &input[0][seed * self.batch * k..][..self.batch * k];
-                let whole = if layer + 1 < layers { &mut after[0] } else { &mut self.output };
-                let out = &mut whole[seed * self.batch * n..][..self.batch * n];
-                out.chunks_exact_mut(n).for_each(|row| row.copy_from_slice(bias));
-                product_into(Matrix::new(input, self.batch, k), Matrix::new(weight, k, n), out, true);
-                if layer + 1 < layers {
-                    out.iter_mut().for_each(|x| *x = if *x > T::default() { *x } else { T::default() });
-                }
-            }
-        }
+        let out = layers.sizes[layers.count()];
+        self.last.resize(out, Row::default());
+        self.output.resize(rows * out, T::default());
+        T::forward(Forward { pass: self, layers, x });
     }
 
-    /// The backward pass: writes the gradient with respect to the parameters `[S, P]`, if asked for, and that with respect
-    /// to some columns of the input, `[S, B, columns]`, if asked for, given that with respect to the output.
-    pub(crate) fn backward(
-        &mut self,
-        sizes: &[usize],
-        parameters: &[T],
-        seeds: usize,
-        output_gradient: &[T],
-        mut by_parameters: Option<&mut [T]>,
-        mut by_input: Option<(Range<usize>, &mut [T])>,
-    ) {
-        let (layers, batch) = (sizes.len() - 1, self.batch);
-        let out = sizes[layers];
+    /// The backward pass for the last forward pass, given the gradient with respect to its output, `[S, B, out]`. The
+    /// parameters have to be the same as then.
+    pub(crate) fn backward(&mut self, layers: Layers<T>, output_gradient: &[T], gradient: Gradient<T>) {
+        let (seeds, batch, out) = (layers.seeds, self.batch, layers.sizes[layers.count()]);
         assert_eq!(output_gradient.len(), seeds * batch * out, "an output gradient of [{seeds}, {batch}, {out}]");
-        let per_seed = parameters.len() / seeds;
-        for seed in 0..seeds {
-            let [mut g, mut before] = std::mem::take(&mut self.gradients);
-            g.clear();
-            g.extend_from_slice(&output_gradient[seed * batch * out..][..batch * out]);
-            let mut end = per_seed;
-            for layer in (0..layers).rev() {
-                let (k, n) = (sizes[layer], sizes[layer + 1]);
-                let start = end - (k + 1) * n;
-                let weight = &parameters[seed * per_seed..][start..start + k * n];
-                let input = &self.inputs[layer][seed * batch * k..][..batch * k];
-                if let Some(gradient) = by_parameters.as_deref_mut() {
-                    let (by_weight, by_bias) = gradient[seed * per_seed..][start..end].split_at_mut(k * n);
-                    product_into(Matrix::new(input, batch, k).t(), Matrix::new(&g, batch, n), by_weight, false);
-                    by_bias.fill(T::default());
-                    for row in g.chunks_exact(n) {
-                        by_bias.iter_mut().zip(row).for_each(|(sum, x)| *sum += *x);
-                    }
+        let numbers = match &gradient {
+            Gradient::Parameters(gradient) => (gradient.len(), layers.parameters.len()),
+            Gradient::Input(columns, out) => (out.len(), seeds * batch * columns.len()),
+        };
+        assert_eq!(numbers.0, numbers.1, "the length of a gradient");
+        let widest = layers.widest();
+        for buffer in &mut self.gradients {
+            buffer.resize((BLOCK * widest).max(buffer.len()), Row::default());
+        }
+        for buffer in &mut self.interleaved {
+            buffer.resize((BLOCK * widest.next_multiple_of(4)).max(buffer.len()), Row::default());
+        }
+        T::backward(Backward { pass: self, layers, output_gradient, gradient });
+    }
+}
+
+/// A forward pass, with room for all that it writes.
+pub struct Forward<'a, T> {
+    pass: &'a mut Pass<T>,
+    layers: Layers<'a, T>,
+    x: &'a [T],
+}
+
+impl<T: Real> Work<T> for Forward<'_, T> {
+    #[inline(always)]
+    fn run<V: Vector<Element = T>>(self) {
+        let Self { pass: Pass { batch, inputs, last, output, .. }, layers, x } = self;
+        let (batch, panels, count) = (*batch, batch.div_ceil(PANEL), layers.count());
+        let (width, out) = (layers.sizes[0], layers.sizes[count]);
+        for seed in 0..layers.seeds {
+            for block in 0..panels {
+                let (index, rows) = (seed * panels + block, rows_of(seed, batch, block));
+                panel::fill(&mut inputs[0][index * width..][..width], &x[rows.start * width..rows.end * width]);
+                let mut rest = layers.seed(seed);
+                for layer in 0..count {
+                    let (k, n) = (layers.sizes[layer], layers.sizes[layer + 1]);
+                    let (weight, after) = rest.split_at(k * n);
+                    let (bias, after) = after.split_at(n);
+                    rest = after;
+                    let (input, next) = inputs[layer..].split_at_mut(1);
+                    let (to, relu) = match next.first_mut() {
+                        Some(next) => (&mut next[index * n..][..n], true),
+                        None => (&mut last[..], false),
+                    };
+                    affine::forward::<V>(weight, bias, &input[0][index * k..][..k], relu, to);
                 }
-                if layer > 0 || by_input.is_some() {
-                    before.resize(batch * k, T::default());
-                    product_into(Matrix::new(&g, batch, n), Matrix::new(weight, k, n).t(), &mut before, false);
-                }
-                if layer > 0 {
-                    // ReLU: nothing comes through where its output was zero.
-                    let mask = |(g, x): (&mut T, &T)| *g = if *x > T::default() { *g } else { T::default() };
-                    before.iter_mut().zip(input).for_each(mask);
-                    std::mem::swap(&mut g, &mut before);
-                }
-                end = start;
+                panel::spill(last, &mut output[rows.start * out..rows.end * out]);
             }
-            if let Some((columns, out)) = &mut by_input {
-                let out = out[seed * batch * columns.len()..][..batch * columns.len()].chunks_exact_mut(columns.len());
-                for (out, row) in out.zip(before.chunks_exact(sizes[0])) {
-                    out.copy_from_slice(&row[columns.clone()]);
-                }
-            }
-            self.gradients = [g, before];
         }
     }
 }
 
-/// The weight and bias of each layer of a seed, with the layer's number.
-fn of_seed<'a, T>(
-    sizes: &'a [usize],
-    parameters: &'a [T],
-    seeds: usize,
-    seed: usize,
-) -> impl Iterator<Item = (usize, (&'a [T], &'a [T]))> {
-    let per_seed = parameters.len() / seeds;
-    let mut rest = &parameters[seed * per_seed..][..per_seed];
-    sizes.windows(2).enumerate().map(move |(layer, pair)| {
-        let (own, after) = rest.split_at((pair[0] + 1) * pair[1]);
-        rest = after;
-        (layer, own.split_at(pair[0] * pair[1]))
-    })
+/// A backward pass, with room for all that it writes.
+pub struct Backward<'a, T> {
+    pass: &'a mut Pass<T>,
+    layers: Layers<'a, T>,
+    output_gradient: &'a [T],
+    gradient: Gradient<'a, T>,
+}
+
+impl<T: Real> Work<T> for Backward<'_, T> {
+    #[inline(always)]
+    fn run<V: Vector<Element = T>>(self) {
+        let Self { pass: Pass { batch, inputs, gradients, interleaved, .. }, layers, output_gradient, mut gradient } =
+            self;
+        let (batch, panels, count) = (*batch, batch.div_ceil(PANEL), layers.count());
+        let out = layers.sizes[count];
+        let [g, before] = gradients;
+        let [h_interleaved, g_interleaved] = interleaved;
+        for seed in 0..layers.seeds {
+            for start in (0..panels).step_by(BLOCK) {
+                let block = start..(start + BLOCK).min(panels);
+                for (i, number) in block.clone().enumerate() {
+                    let rows = rows_of(seed, batch, number);
+                    panel::fill(&mut g[i * out..][..out], &output_gradient[rows.start * out..rows.end * out]);
+                }
+                let parameters = layers.seed(seed);
+                let mut end = parameters.len();
+                for layer in (0..count).rev() {
+                    let (k, n) = (layers.sizes[layer], layers.sizes[layer + 1]);
+                    let first = end - (k + 1) * n;
+                    let weight = &parameters[first..end - n];
+                    let input = &inputs[layer][(seed * panels + block.start) * k..][..block.len() * k];
+                    if let Gradient::Parameters(gradient) = &mut gradient {
+                        let (by_weight, by_bias) = gradient[seed * parameters.len()..][first..end].split_at_mut(k * n);
+                        let h = &mut h_interleaved[..block.len() * k.next_multiple_of(4)];
+                        let own = &mut g_interleaved[..block.len() * n.next_multiple_of(4)];
+                        outer::interleave::<V>(k, input, h);
+                        outer::interleave::<V>(n, &g[..block.len() * n], own);
+                        outer::sum::<V>(h, own, by_weight, by_bias, start > 0);
+                    }
+                    end = first;
+                    if layer > 0 {
+                        let panels = g.chunks_exact(n).zip(before.chunks_exact_mut(k)).zip(input.chunks_exact(k));
+                        for ((g, before), input) in panels {
+                            affine::backward::<V>(weight, g, Some(input), before);
+                        }
+                        std::mem::swap(g, before);
+                    } else if let Gradient::Input(columns, by_input) = &mut gradient {
+                        let width = columns.len();
+                        let weight = &weight[columns.start * n..columns.end * n];
+                        for (g, number) in g.chunks_exact(n).zip(block.clone()) {
+                            let rows = rows_of(seed, batch, number);
+                            affine::backward::<V>(weight, g, None, &mut before[..width]);
+                            panel::spill(&before[..width], &mut by_input[rows.start * width..rows.end * width]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The rows of a `[S, B, ..]` buffer that are in a seed's panel.
+fn rows_of(seed: usize, batch: usize, panel: usize) -> Range<usize> {
+    let start = seed * batch;
+    start + panel * PANEL..start + ((panel + 1) * PANEL).min(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::convert::{numbers, tensor};
+    use crate::kernel::dispatch::{Instructions, with};
+    use crate::{LastLayer, Mlp, Pass, Tensor};
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    /// Numbers without a pattern in them.
+    fn batch(count: usize) -> Vec<f32> {
+        (1..=count).map(|i| (2.0 * (i as f64).sin()) as f32).collect()
+    }
+
+    /// That no difference is above `1e-6` of the greatest number, and that there is one.
+    fn assert_near(found: &[f32], expected: &Tensor, what: &str) {
+        let expected = numbers::<f64>(expected);
+        assert_eq!(found.len(), expected.len(), "{what}");
+        let greatest = expected.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+        let differences = found.iter().zip(&expected).map(|(found, expected)| (f64::from(*found) - expected).abs());
+        let difference = differences.fold(0.0, f64::max);
+        assert!(greatest > 0.0 && difference <= 1e-6 * greatest, "{what}: {difference:e} of {greatest:e}");
+    }
+
+    /// Single precision, by every set of instructions that this processor has, against autograd in double precision.
+    #[test]
+    fn all_instructions_give_autograds_outputs_and_gradients() {
+        let networks: [&[usize]; 5] =
+            [&[1, 100, 100, 1], &[4, 100, 100, 1], &[3, 5, 7, 2], &[6, 2], &[33, 17, 9, 64, 5]];
+        let sets = || Instructions::ALL.into_iter().filter(|set| set.exist());
+        for (sizes, rows, seeds) in networks.iter().flat_map(|sizes| {
+            [(1, 1), (7, 2), (32, 3), (33, 1), (64, 2), (300, 1)].map(|(rows, seeds)| (*sizes, rows, seeds))
+        }) {
+            let mut streams: Vec<_> = (0..seeds as u64).map(ChaCha8Rng::seed_from_u64).collect();
+            let net = Mlp::<f32>::new(sizes, LastLayer::Same, &mut streams);
+            let (input, out) = (sizes[0], sizes[sizes.len() - 1]);
+            let x = batch(seeds * rows * input);
+            // All of one sign, as a policy's: no sum comes out small by cancelling.
+            let by_output: Vec<_> = batch(seeds * rows * out).into_iter().map(|x| x * x).collect();
+            let exactly = |values: &[f32], width: usize| {
+                let values: Vec<_> = values.iter().map(|x| f64::from(*x)).collect();
+                tensor(&values, &[seeds as i64, rows as i64, width as i64])
+            };
+            let exact = Mlp::<f64>::from_parameters(sizes, &net.parameters().to_kind(tch::Kind::Double));
+            let leaves = [exact.parameters().set_requires_grad(true), exactly(&x, input).set_requires_grad(true)];
+            let output = exact.forward(&leaves[1]);
+            let sum = (&output * exactly(&by_output, out)).sum(tch::Kind::Double);
+            let gradients = Tensor::run_backward(&[sum], &leaves, false, false);
+            // Some columns of the input, but the first.
+            let columns = input / 2..input;
+            let by_input = gradients[1].narrow(2, columns.start as i64, columns.len() as i64).contiguous();
+            for set in sets() {
+                let (mut pass, mut gradient) = (Pass::default(), vec![f32::NAN; net.values().len()]);
+                let mut slopes = vec![f32::NAN; seeds * rows * columns.len()];
+                with(set, || {
+                    net.predict(&x, &mut pass);
+                    net.backward(&mut pass, &by_output, &mut gradient);
+                    net.input_gradient(&mut pass, &by_output, columns.clone(), &mut slopes);
+                });
+                let what = |what: &str| format!("{what} of {sizes:?}, {seeds} seeds of {rows} rows, by {set:?}");
+                assert_near(pass.output(), &output, &what("output"));
+                assert_near(&gradient, &gradients[0], &what("gradient"));
+                assert_near(&slopes, &by_input, &what("input's gradient"));
+            }
+        }
+    }
 }

@@ -111,6 +111,7 @@ fn algorithm(name: &str, kind: &AlgorithmKind) -> String {
             (some, _) => format!("  {what}: with {some:?} players\n"),
         };
     }
+    text += if algorithm.is_tabular() { "  plays finite games only, whose tables it reads\n" } else { "" };
     match algorithm.memory() {
         Some(memory) => {
             text += &format!("  learns from a replay memory of {} transitions per seed\n", memory.capacity);

@@ -6,6 +6,8 @@ mod doctor;
 mod list;
 mod progress;
 mod run;
+mod solve;
+mod verify;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -55,6 +57,10 @@ enum Command {
     List,
     /// Show a game or an algorithm: parameters with defaults, spaces, players
     Describe(describe::DescribeArgs),
+    /// Compute the equilibria and other facts of a finite game exactly
+    Solve(solve::SolveArgs),
+    /// Test the paper's statements by computation: what holds, in which reading, and what fails
+    Verify(verify::VerifyArgs),
     /// Check the installation: plugins, libtorch, machine
     Doctor,
 }
@@ -86,6 +92,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(&args, &cli.global),
         Command::List => list::list(&cli.global),
         Command::Describe(args) => describe::describe(&args, &cli.global),
+        Command::Solve(args) => solve::solve(&args, &cli.global),
+        Command::Verify(args) => verify::verify(&args),
         Command::Doctor => doctor::doctor(&cli.global),
     }
 }

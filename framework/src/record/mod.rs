@@ -17,6 +17,10 @@ use tensorboard::EventWriter;
 /// The first line of `metrics.csv`.
 pub const COLUMNS: [&str; 9] = ["entry", "algorithm", "game", "player", "seed", "episode", "step", "metric", "value"];
 
+/// The metric by which an algorithm says at an evaluation that its policies go round in circles: after how many updates they
+/// come back, 0 when they do not. Reports say which seeds end so.
+pub const CYCLE_PERIOD: &str = "cycle_period";
+
 /// One figure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {

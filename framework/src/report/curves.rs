@@ -20,7 +20,7 @@ pub const MOST_BINS: usize = 200;
 pub struct Curve {
     /// The entry's label.
     pub label: String,
-    /// How many seeds have records in the curve; of a share, all seeds.
+    /// How many seeds have records in the curve; of a share, all seeds; 0 for one that is no mean over seeds.
     pub seeds: usize,
     /// Ascending in `x`.
     pub points: Vec<CurvePoint>,

@@ -124,6 +124,7 @@ impl Kind {
             if instances > 1 { format!(" Steps are those of each of {instances} instances.") } else { String::new() };
         Figure {
             title,
+            x_label: "environment steps per seed",
             y_label,
             curves,
             best_known: if self.is_share { Vec::new() } else { best_known },

@@ -47,7 +47,9 @@ const WIDER: f64 = 1.13;
 pub struct Figure<'a> {
     /// Above the legend; what was run.
     pub title: &'a str,
-    /// The y axis's label: what a return is.
+    /// The x axis's label.
+    pub x_label: &'a str,
+    /// The y axis's label, such as what a return is.
     pub y_label: &'a str,
     /// Lines and bands; one without points has its place in the legend only.
     pub curves: &'a [Curve],
@@ -129,7 +131,7 @@ impl Figure<'_> {
         let frame = Stroke { colour: BLACK, width: 1.0, dash: None };
         canvas.line(&[(*left, *top), (*left, *bottom), (*right, *bottom)], &frame);
         let middle = ((left + right) / 2.0, (top + bottom) / 2.0);
-        canvas.text("environment steps per seed", (middle.0, bottom + 38.0), LABEL_SIZE, BLACK, Align::Centre);
+        canvas.text(self.x_label, (middle.0, bottom + 38.0), LABEL_SIZE, BLACK, Align::Centre);
         canvas.text_upwards(self.y_label, (LEFT + 10.0, middle.1), LABEL_SIZE, BLACK);
         for (at, line) in layout.caption.iter().enumerate() {
             canvas.text(line, (*left, bottom + 60.0 + NOTE_LINE * at as f64), NOTE_SIZE, GREY, Align::Left);
@@ -221,7 +223,9 @@ impl Layout {
         // The legend is above the plotting area, in as many rows as it needs: it never covers a curve.
         let mut items: Vec<(String, Stroke)> = Vec::new();
         for (at, curve) in figure.curves.iter().enumerate() {
-            items.push((format!("{} (n = {})", shortened(&curve.label), curve.seeds), stroke(at)));
+            let label = shortened(&curve.label);
+            let text = if curve.seeds > 0 { format!("{label} (n = {})", curve.seeds) } else { label };
+            items.push((text, stroke(at)));
         }
         if !figure.best_known.is_empty() {
             let values = figure.best_known.iter().map(|&value| (value as f32).to_string()).collect::<Vec<_>>();
@@ -321,6 +325,7 @@ mod tests {
             (0..10).map(|_| Curve { label: label.into(), seeds: 20, points: points(&[1.0]) }).collect();
         let figure = Figure {
             title: "",
+            x_label: "x",
             y_label: "",
             curves: &curves,
             best_known: vec![10.0],
@@ -348,6 +353,7 @@ mod tests {
             let curves = [Curve { label: "<gpi> & \"co\"".into(), seeds: 1, points: points(&values) }];
             let figure = Figure {
                 title: name,
+                x_label: "x",
                 y_label: "return",
                 curves: &curves,
                 best_known: vec![10.0],
@@ -369,6 +375,7 @@ mod tests {
         let curves: [Curve; 0] = [];
         let figure = Figure {
             title: "",
+            x_label: "x",
             y_label: "",
             curves: &curves,
             best_known: Vec::new(),

@@ -13,6 +13,7 @@ use std::{
 use csv::{ReaderBuilder, StringRecord};
 
 use super::{error::ReportError, manifest::Manifest};
+use crate::record::CYCLE_PERIOD;
 
 /// The records' name in a results folder.
 pub const METRICS_FILE: &str = "metrics.csv";
@@ -28,7 +29,7 @@ const TRACKS: [&str; 4] = ["sampled_return", "mean_action_return", "nash_conv", 
 pub struct Records {
     /// In the manifest's order.
     pub entries: Vec<EntryRecords>,
-    /// What was left out of the records and why, one sentence each; empty for an intact file of a finished run.
+    /// What was left out of the records and why, and which seeds end on a cycle, one sentence each.
     pub notes: Vec<String>,
 }
 
@@ -97,7 +98,7 @@ struct SeedRows {
 
 impl Records {
     /// Reads `metrics.csv` of the results folder `dir`, a line at a time. Metrics that [`SeedRecords`] has no field for are
-    /// skipped.
+    /// skipped, but for [`CYCLE_PERIOD`].
     ///
     /// A last line without a line end is what a killed run leaves: it is left out, and a note says so. A row may occur
     /// twice with the same value, as when a run is killed after a checkpoint and resumed from it.
@@ -181,6 +182,8 @@ struct Collector<'a> {
     seeds: HashMap<u64, usize>,
     /// `[entry][seed]`.
     rows: Vec<Vec<SeedRows>>,
+    /// `[entry]`, by seed: the latest episode that has a [`CYCLE_PERIOD`], and the longest of the players there.
+    cycles: Vec<BTreeMap<usize, (u32, f64)>>,
 }
 
 impl<'a> Collector<'a> {
@@ -190,6 +193,7 @@ impl<'a> Collector<'a> {
             entries: manifest.entries.iter().enumerate().map(|(at, entry)| (entry.label.as_str(), at)).collect(),
             seeds: manifest.seeds.iter().enumerate().map(|(at, &seed)| (seed, at)).collect(),
             rows: vec![vec![SeedRows::default(); manifest.seeds.len()]; manifest.entries.len()],
+            cycles: vec![BTreeMap::new(); manifest.entries.len()],
         }
     }
 
@@ -207,6 +211,15 @@ impl<'a> Collector<'a> {
         let episode = number(5, field(5), "a whole number below 2^32")?;
         let step = number(6, field(6), "a whole number")?;
         let value = number(8, field(8), "a number, NaN or inf")?;
+        if field(7) == CYCLE_PERIOD {
+            let latest = self.cycles[entry].entry(seed).or_insert((episode, value));
+            if episode > latest.0 {
+                *latest = (episode, value);
+            } else if episode == latest.0 {
+                latest.1 = latest.1.max(value);
+            }
+            return Ok(());
+        }
         let again = |old_value: f64, old_step| {
             format!(
                 "found {} = {value} at step {step}, but an earlier line has {old_value} at step {old_step} \
@@ -237,6 +250,18 @@ impl<'a> Collector<'a> {
     fn finish(self, notes: &mut Vec<String>) -> Vec<EntryRecords> {
         let mut incomplete = 0;
         let mut entries = Vec::new();
+        for (entry, cycles) in self.manifest.entries.iter().zip(&self.cycles) {
+            let periods: Vec<f64> = cycles.values().map(|(_, period)| *period).filter(|period| *period > 0.0).collect();
+            if let Some(longest) = periods.iter().copied().reduce(f64::max) {
+                notes.push(format!(
+                    "{}: {} of {} seed(s) do not come to rest but go round in circles (period of up to {longest} updates): \
+                     take smaller steps, or update one player at a time.",
+                    entry.label,
+                    periods.len(),
+                    self.manifest.seeds.len()
+                ));
+            }
+        }
         for (entry, seeds) in self.manifest.entries.iter().zip(self.rows) {
             let seeds = self.manifest.seeds.iter().zip(seeds).map(|(&seed, rows)| {
                 let [sampled, mean_action, nash_conv, nash_conv_bound] =
@@ -369,6 +394,17 @@ mod tests {
         manifest.entries[0].failed_seeds.push(example::failed(8));
         let seeds = Records::read(dir.path(), &manifest).unwrap().entries.remove(0).seeds;
         assert_eq!(seeds.iter().map(|seed| (seed.seed, seed.failed)).collect::<Vec<_>>(), [(7, false), (8, true)]);
+    }
+
+    #[test]
+    fn seeds_that_go_round_in_circles_at_the_end_are_said() {
+        let records = read(&format!(
+            "{START}a,x,g,0,7,1,25,cycle_period,3\na,x,g,0,7,2,50,cycle_period,0\na,x,g,1,7,2,50,cycle_period,2\n\
+             a,x,g,0,8,1,25,cycle_period,4\na,x,g,0,8,2,50,cycle_period,0\n"
+        ))
+        .unwrap();
+        let [note] = &records.notes[..] else { panic!("{:?}", records.notes) };
+        assert!(note.starts_with("a: 1 of 2 seed(s)") && note.contains("up to 2 updates"), "{note}");
     }
 
     #[test]

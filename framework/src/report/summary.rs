@@ -46,7 +46,7 @@ pub struct Summary {
     pub games: Vec<GameSummary>,
     /// Of all grids of the run.
     pub maps: Vec<Map>,
-    /// What was left out of the records and why, one sentence each.
+    /// What was left out of the records and why, and which seeds end on a cycle, one sentence each.
     pub notes: Vec<String>,
 }
 

@@ -19,7 +19,7 @@ use super::{
 const WIDTH: u16 = 110;
 
 /// Horizontal rules only, as in the tables of papers.
-const RULES: TableStyle = TableStyle::new()
+pub(crate) const RULES: TableStyle = TableStyle::new()
     .top_border(LineStyle::none().fill('─').junction('─'))
     .header_lines(ContentLineStyle::none())
     .header_separator(LineStyle::none().fill('─').junction('─'))

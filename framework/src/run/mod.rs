@@ -9,7 +9,7 @@ pub mod text;
 
 pub use file::{RunFile, parse_seeds};
 pub use grid::Cell;
-pub use mistake::{Mistake, Source, suggest};
+pub use mistake::{Mistake, NamedText, Source, suggest};
 pub use resolve::{Entry, Run};
 
 /// How RON is read everywhere: an optional value needs no `Some(...)`.

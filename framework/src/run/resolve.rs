@@ -14,6 +14,7 @@ use crate::game::GameSpec;
 use crate::loader::{Missing, Plugins};
 use crate::params::{Field, Invalid};
 use crate::registry::{AnyAlgorithm, AnyGame, AnyOpponentModel, ParamsError};
+use crate::theory::TabularGame;
 
 /// The parameter by which an algorithm names the kind of its opponent models.
 const MODEL: &str = "opponent_model";
@@ -58,6 +59,8 @@ pub struct Entry {
     pub players: Vec<Cast>,
     /// Where in a grid it lies, if it does.
     pub cell: Option<Cell>,
+    /// The game as tables, where some player's algorithm reads them.
+    pub tables: Option<Arc<TabularGame>>,
 }
 
 /// The algorithm that plays a player, and what it needs.
@@ -158,6 +161,18 @@ struct Resolver<'a> {
     mistakes: Vec<Mistake>,
 }
 
+type Tables = Option<Arc<TabularGame>>;
+
+/// A finite game as tables.
+fn tabulated(game: &dyn AnyGame) -> Result<TabularGame, Invalid> {
+    let Some(finite) = game.finite() else {
+        let what =
+            "it plays finite games only, which this is not; take a game with states and actions that can be counted";
+        return Err(Invalid { field: None, what: what.to_owned() });
+    };
+    TabularGame::new(finite).map_err(|error| Invalid { field: None, what: error.what().to_owned() })
+}
+
 impl Resolver<'_> {
     fn wrong(&mut self, range: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
         self.mistakes.push(Mistake::new(message).help(help).at(&self.file.source, range));
@@ -178,10 +193,10 @@ impl Resolver<'_> {
                     None
                 }
             };
-            let players = self.players(written, game.as_ref().map(|(_, _, spec)| spec));
-            let (Some((game_name, game, spec)), Some(players)) = (game, players) else { continue };
+            let players = self.players(written, game.as_ref().map(|(_, game, spec)| (&**game, spec)));
+            let (Some((game_name, game, spec)), Some((players, tables))) = (game, players) else { continue };
             let cell = written.cell.clone();
-            let mut entry = Entry { label: String::new(), game_name, game, spec, players, cell };
+            let mut entry = Entry { label: String::new(), game_name, game, spec, players, cell, tables };
             let (label, place) = match &written.label {
                 Some((label, place)) => (label.clone(), place.clone()),
                 None => (entry.algorithms(), written.range.clone()),
@@ -216,9 +231,10 @@ impl Resolver<'_> {
         Some((name, game, spec))
     }
 
-    fn players(&mut self, entry: &EntryText, spec: Option<&GameSpec>) -> Option<Vec<Cast>> {
+    /// The players' algorithms, with the game's tables where one of them reads these.
+    fn players(&mut self, entry: &EntryText, game: Option<(&dyn AnyGame, &GameSpec)>) -> Option<(Vec<Cast>, Tables)> {
         let players = &entry.players;
-        let needed = spec.map(|spec| spec.players.len());
+        let needed = game.map(|(_, spec)| spec.players.len());
         let ranges = match (players, needed) {
             (PlayersText::All(range), _) => vec![range.clone()],
             (PlayersText::Each(ranges), Some(needed)) if ranges.len() != needed => {
@@ -238,13 +254,26 @@ impl Resolver<'_> {
         for range in ranges {
             resolved.push(self.algorithm(range, &entry.over)?);
         }
-        let spec = spec?;
+        let (game, spec) = game?;
         let count = spec.players.len();
         let shared = matches!(players, PlayersText::All(_));
-        let mut out = Vec::new();
+        let (mut out, mut tables) = (Vec::new(), None);
         for player in 0..count {
             let (cast, call, model_call) = &resolved[if shared { 0 } else { player }];
             if let Err(invalid) = cast.algorithm.check(spec, player) {
+                self.invalid(call, &format!("algorithm `{}` for player {player}", cast.name), &invalid);
+                return None;
+            }
+            if cast.algorithm.is_tabular() && tables.is_none() {
+                match tabulated(game) {
+                    Ok(table) => tables = Some(Arc::new(table)),
+                    Err(invalid) => {
+                        self.invalid(call, &format!("algorithm `{}`", cast.name), &invalid);
+                        return None;
+                    }
+                }
+            }
+            if let Some(Err(invalid)) = tables.as_ref().map(|tables| cast.algorithm.check_tables(tables, player)) {
                 self.invalid(call, &format!("algorithm `{}` for player {player}", cast.name), &invalid);
                 return None;
             }
@@ -258,7 +287,7 @@ impl Resolver<'_> {
             }
             out.push(cast.clone());
         }
-        Some(out)
+        Some((out, tables))
     }
 
     /// The algorithm that stands at `range`, with the parameters `over` laid over its own, and its opponent model, and where

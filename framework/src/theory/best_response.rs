@@ -28,6 +28,10 @@ fn decision(game: &TabularGame, profile: &Profile, player: usize) -> Decision {
         let rewards = contraction.keep(game.rewards(player, state), shape, &[player], weights);
         decision.rewards.extend_from_slice(rewards);
         decision.first_choice.push(decision.rewards.len());
+        if game.is_one_shot() {
+            decision.first_next.resize(decision.first_choice[state + 1] + 1, 0);
+            continue;
+        }
         // Where each action leads: [actions, states].
         moves.clear();
         moves.resize(shape[player] * states, 0.0);

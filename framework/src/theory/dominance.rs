@@ -3,6 +3,7 @@
 //! Dominance by mixed strategies is not looked for.
 
 use std::cmp::Ordering;
+use std::time::{Duration, Instant};
 
 use super::normal_form::NormalForm;
 
@@ -19,51 +20,71 @@ pub struct Dominated {
     pub round: usize,
 }
 
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dominance {
+    /// The dominated strategies, round by round.
+    pub found: Vec<Dominated>,
+    /// Whether these are all; else the time was up.
+    pub complete: bool,
+}
+
 /// Eliminates strictly dominated strategies round by round until none is left; what remains does not depend on the order.
-pub fn eliminate(game: &NormalForm) -> Vec<Dominated> {
+pub fn eliminate(game: &NormalForm, max_time: Duration) -> Dominance {
     let mut left: Vec<Vec<bool>> = game.shape().iter().map(|n| vec![true; *n]).collect();
-    let mut eliminated: Vec<Dominated> = Vec::new();
+    let mut all = Dominance { found: Vec::new(), complete: true };
+    let until = Instant::now() + max_time;
     for round in 1.. {
-        let found: Vec<_> =
-            dominated(game, &left, true).into_iter().map(|found| Dominated { round, ..found }).collect();
-        if found.is_empty() {
+        let now = dominated(game, &left, true, round, until);
+        all.complete = now.complete;
+        now.found.iter().for_each(|one| left[one.player][one.strategy] = false);
+        all.found.extend_from_slice(&now.found);
+        if now.found.is_empty() || !now.complete {
             break;
         }
-        found.iter().for_each(|found| left[found.player][found.strategy] = false);
-        eliminated.extend(found);
     }
-    eliminated
+    all
 }
 
 /// The strategies that are weakly dominated in the whole game: never better, and somewhere worse.
-pub fn weakly_dominated(game: &NormalForm) -> Vec<Dominated> {
-    dominated(game, &game.shape().iter().map(|n| vec![true; *n]).collect::<Vec<_>>(), false)
+pub fn weakly_dominated(game: &NormalForm, max_time: Duration) -> Dominance {
+    let left: Vec<Vec<bool>> = game.shape().iter().map(|n| vec![true; *n]).collect();
+    dominated(game, &left, false, 1, Instant::now() + max_time)
 }
 
 /// Per player and strategy the first one that dominates it against the strategies that are left.
-fn dominated(game: &NormalForm, left: &[Vec<bool>], strictly: bool) -> Vec<Dominated> {
-    let mut found = Vec::new();
+fn dominated(game: &NormalForm, left: &[Vec<bool>], strictly: bool, round: usize, until: Instant) -> Dominance {
+    let mut all = Dominance { found: Vec::new(), complete: true };
     for (player, mine) in left.iter().enumerate() {
+        let (_, stride) = game.place(player, 0);
         let alive = || (0..mine.len()).filter(|strategy| mine[*strategy]);
+        // What the others may do, as cells in which the player takes its first strategy.
+        let faced: Vec<usize> = (0..game.cells())
+            .filter(|cell| game.place(player, *cell).0 == 0)
+            .filter(|cell| (0..left.len()).all(|other| other == player || left[other][game.place(other, *cell).0]))
+            .collect();
         for strategy in alive() {
-            let mut better = alive().filter(|by| *by != strategy);
-            if let Some(by) = better.find(|by| dominates(game, left, player, strategy, *by, strictly)) {
-                found.push(Dominated { player, strategy, by, round: 1 });
+            for by in alive().filter(|by| *by != strategy) {
+                if Instant::now() > until {
+                    all.complete = false;
+                    return all;
+                }
+                let compare = |cell: &usize| game.compare(player, cell + by * stride, cell + strategy * stride);
+                if dominates(faced.iter().map(compare), strictly) {
+                    all.found.push(Dominated { player, strategy, by, round });
+                    break;
+                }
             }
         }
     }
-    found
+    all
 }
 
-fn dominates(game: &NormalForm, left: &[Vec<bool>], player: usize, strategy: usize, by: usize, strictly: bool) -> bool {
+/// Whether a strategy that compares so with another one, against everything that the others may do, dominates it.
+fn dominates(comparisons: impl Iterator<Item = Ordering>, strictly: bool) -> bool {
     let mut better = false;
-    for cell in 0..game.cells() {
-        let (choice, stride) = game.place(player, cell);
-        let others_left = (0..left.len()).filter(|other| *other != player);
-        if choice != strategy || !others_left.into_iter().all(|other| left[other][game.place(other, cell).0]) {
-            continue;
-        }
-        match game.compare(player, cell - strategy * stride + by * stride, cell) {
+    for comparison in comparisons {
+        match comparison {
             Ordering::Greater => better = true,
             Ordering::Equal if !strictly => {}
             _ => return false,
@@ -77,6 +98,8 @@ mod tests {
     use super::*;
     use crate::theory::nfg;
 
+    const LONG: Duration = Duration::from_secs(10);
+
     #[test]
     fn strategies_go_round_by_round() {
         // Right goes first (for Middle), then Down (for Up), then Left (for Middle).
@@ -86,15 +109,24 @@ mod tests {
         );
         let game = game.unwrap();
         let went = |player, strategy, by, round| Dominated { player, strategy, by, round };
-        assert_eq!(eliminate(&game), [went(1, 2, 1, 1), went(0, 1, 0, 2), went(1, 0, 1, 3)]);
+        let all = eliminate(&game, LONG);
+        assert!(all.complete);
+        assert_eq!(all.found, [went(1, 2, 1, 1), went(0, 1, 0, 2), went(1, 0, 1, 3)]);
         assert_eq!(crate::theory::pure_nash::pure_nash(&game), [1]);
     }
 
     #[test]
     fn weak_dominance_allows_ties_but_not_throughout() {
         let game = nfg::read(b"NFG 1 R \"\" { \"A\" \"B\" } { 2 2 } 1 0 1 0 1 0 0 0").unwrap();
-        let found = weakly_dominated(&game);
+        let found = weakly_dominated(&game, LONG).found;
         assert_eq!(found, [Dominated { player: 0, strategy: 1, by: 0, round: 1 }]);
-        assert!(eliminate(&game).is_empty());
+        assert!(eliminate(&game, LONG).found.is_empty());
+    }
+    #[test]
+    fn what_takes_too_long_is_broken_off() {
+        // Three hundred equal strategies on both sides: every pair has to be compared throughout.
+        let game = NormalForm::with_shape(&[300, 300]).unwrap();
+        let all = weakly_dominated(&game, Duration::from_millis(1));
+        assert!(!all.complete && all.found.is_empty());
     }
 }

@@ -42,16 +42,22 @@ pub fn values(game: &TabularGame, profile: &Profile, objective: Objective) -> Re
     let mut sums = DMatrix::zeros(states, players);
     for state in 0..states {
         let weights = |player: usize| profile.of(player, state);
-        let all: f64 = (0..players).map(|player| entropy(weights(player))).sum();
         for player in 0..players {
             let reward = contraction.keep(game.rewards(player, state), game.shape(state), &[], weights)[0];
             let bonus = match objective.entropy {
                 Entropy::None => 0.0,
                 Entropy::Own => objective.temperature * entropy(weights(player)),
-                Entropy::Shared => objective.temperature * all,
+                Entropy::Shared => {
+                    objective.temperature * (0..players).map(|player| entropy(weights(player))).sum::<f64>()
+                }
             };
             sums[(state, player)] = reward + bonus;
         }
+    }
+    if game.is_one_shot() {
+        // Nothing follows: the sums are the values, and there is no system to solve.
+        let of_states = sums.as_slice().to_vec();
+        return Ok(Values { of_start: of_states.clone(), of_states, residual: 0.0 });
     }
     let moves = transitions(game, profile)?;
     let solved = solve(&moves, game.discount(), &sums)?;

@@ -115,13 +115,13 @@ fn corners(payoffs: &DMatrix<f64>, until: Instant, complete: &mut bool) -> Vec<C
                         corners.push(Corner { probabilities: x.as_slice().to_vec(), unused, best });
                     }
                 }
+                if Instant::now() > until {
+                    *complete = false;
+                    return corners;
+                }
                 if !next_subset(&mut tight, replies) {
                     break;
                 }
-            }
-            if Instant::now() > until {
-                *complete = false;
-                return corners;
             }
             if !next_subset(&mut support, own) {
                 break;

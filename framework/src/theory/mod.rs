@@ -10,11 +10,11 @@
 //! is from a Nash equilibrium ([`nash_conv`]) is exact up to rounding. Logit quantal response equilibria are followed as a
 //! path ([`lqre`]). Of one-shot games there are pure and mixed equilibria ([`pure_nash`], [`mixed`]), dominated strategies
 //! ([`dominance`]) and exact potentials ([`potential`]); Markov games are tested for one by cycles of policies
-//! ([`markov_potential`]).
+//! ([`markov_potential`]), and where one can be written down it is ([`known_potential`]).
 //!
 //! The paper's own constructions: the graphical model for game ([`gmg`]) with flow and KL equilibria ([`flow`]), tabular
 //! variational policy gradient ([`vpg`]) and opponent models ([`opponent_model`]), and the games that its statements are
-//! tested on ([`games`]).
+//! tested on ([`games`]). Every statement is an entry of [`verify`].
 //!
 //! Everything here is computed, never sampled, and nothing here knows of the world, of plugins or of networks. What
 //! cannot be computed is refused with the reason ([`error`]).
@@ -30,6 +30,7 @@ pub mod finite_game;
 pub mod flow;
 pub mod games;
 pub mod gmg;
+pub mod known_potential;
 pub mod lqre;
 pub mod markov_potential;
 pub mod minimise;
@@ -44,6 +45,7 @@ pub mod profile;
 pub mod pure_nash;
 pub mod rational;
 pub mod tabular;
+pub mod verify;
 pub mod vpg;
 
 pub use best_response::best_response;

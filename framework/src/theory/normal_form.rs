@@ -148,13 +148,15 @@ impl NormalForm {
     /// How two payoffs of `player` compare, exactly where they are exact.
     pub fn compare(&self, player: usize, one: usize, other: usize) -> Ordering {
         let payoffs = self.payoffs(player);
-        match payoffs[one].total_cmp(&payoffs[other]) {
-            // Different fractions may be the same number, but the order of numbers is never the wrong one.
-            _ if payoffs[one] == payoffs[other] && self.is_exact() => {
+        if payoffs[one] != payoffs[other] {
+            return payoffs[one].total_cmp(&payoffs[other]);
+        }
+        // Different fractions may be the same number, but the order of numbers is never the wrong one.
+        match &self.exactness {
+            Exactness::Exact(fractions) if !fractions.is_empty() => {
                 self.exact(player, one).cmp(&self.exact(player, other))
             }
-            _ if payoffs[one] == payoffs[other] => Ordering::Equal,
-            order => order,
+            _ => Ordering::Equal,
         }
     }
 

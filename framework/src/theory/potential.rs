@@ -3,10 +3,11 @@
 //! strategies and change them back, the changes of payoff sum to 0.
 
 use std::ops::Sub;
+use std::time::{Duration, Instant};
 
 use num_bigint::BigInt;
 use num_integer::Integer;
-use num_traits::{One, Signed, ToPrimitive};
+use num_traits::{One, Signed, ToPrimitive, Zero};
 
 use super::normal_form::NormalForm;
 use super::rational::{self, Rational};
@@ -14,12 +15,14 @@ use super::rational::{self, Rational};
 /// What the test has found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Potential {
-    /// The potential of each cell, 0 in the first; none where there is none.
+    /// The potential of each cell, 0 in the first; none where there is none, or where it is not known.
     pub values: Option<Vec<f64>>,
-    /// The largest sum of a cycle, as a magnitude; 0 where there is a potential.
+    /// The largest sum of the cycles looked at, as a magnitude; 0 where there is a potential.
     pub violation: f64,
-    /// A cycle with that sum.
+    /// A cycle with that sum: the proof that there is no potential.
     pub witness: Option<Cycle>,
+    /// Whether all cycles were looked at; else the time was up.
+    pub complete: bool,
     /// Whether payoffs were compared exactly; else sums up to 1e-12 of the largest payoff count as 0.
     pub exact: bool,
 }
@@ -35,85 +38,119 @@ pub struct Cycle {
     pub changed: (usize, usize),
 }
 
-/// Tests a game for an exact potential.
+/// Largest common denominator, in bits, with which payoffs are made whole numbers. Denominators without common factors
+/// would make numbers as long as the whole file.
+const DENOMINATOR_LIMIT: u64 = 1 << 12;
+
+/// Tests a game for an exact potential, however long it takes: in the order of (strategies of one player) x cells.
 pub fn potential(game: &NormalForm) -> Potential {
+    within(game, None)
+}
+
+/// The same in at most so much time, if what was found by then is enough.
+pub fn potential_within(game: &NormalForm, max_time: Duration) -> Potential {
+    within(game, Some(Instant::now() + max_time))
+}
+
+fn within(game: &NormalForm, until: Option<Instant>) -> Potential {
     if !game.is_exact() {
         let payoffs: Vec<Vec<f64>> = (0..game.shape().len()).map(|player| game.payoffs(player).to_vec()).collect();
         let largest = payoffs.iter().flatten().fold(0.0, |most: f64, x| most.max(x.abs()));
-        return test(game, &payoffs, &(1e-12 * largest), |x| *x);
+        return test(game, &payoffs, &(1e-12 * largest), until, |x| *x);
     }
-    // Whole numbers: payoffs times their common denominator.
     let exact = |player| (0..game.cells()).map(move |cell| game.exact(player, cell));
     let players = 0..game.shape().len();
-    let denominator = players.clone().flat_map(exact).fold(BigInt::one(), |all, payoff| all.lcm(payoff.denom()));
+    let mut denominators = players.clone().flat_map(exact).map(|payoff| payoff.denom().clone());
+    let denominator = denominators.try_fold(BigInt::one(), |all, one| {
+        let all = if all.is_multiple_of(&one) { all } else { all.lcm(&one) };
+        (all.bits() <= DENOMINATOR_LIMIT).then_some(all)
+    });
+    let Some(denominator) = denominator else {
+        let payoffs: Vec<Vec<Rational>> = players.map(|player| exact(player).collect()).collect();
+        return test(game, &payoffs, &Rational::zero(), until, rational::to_f64);
+    };
+    // Whole numbers: payoffs times their common denominator.
     let whole = |payoff: Rational| payoff.numer() * (&denominator / payoff.denom());
     let small = |payoff: Rational| whole(payoff).to_i128().filter(|x| x.unsigned_abs() < 1 << 120);
     let value = |sum: BigInt| rational::to_f64(&Rational::new(sum, denominator.clone()));
     if let Some(payoffs) =
         players.clone().map(|player| exact(player).map(small).collect()).collect::<Option<Vec<Vec<_>>>>()
     {
-        return test(game, &payoffs, &0i128, |sum| value(BigInt::from(*sum)));
+        return test(game, &payoffs, &0i128, until, |sum| value(BigInt::from(*sum)));
     }
     let payoffs: Vec<Vec<BigInt>> = players.map(|player| exact(player).map(whole).collect()).collect();
-    test(game, &payoffs, &BigInt::ZERO, |sum| value(sum.clone()))
+    test(game, &payoffs, &BigInt::ZERO, until, |sum| value(sum.clone()))
 }
 
 /// The test in the numbers that hold the payoffs exactly.
-fn test<T>(game: &NormalForm, payoffs: &[Vec<T>], tolerance: &T, value: impl Fn(&T) -> f64) -> Potential
+fn test<T>(
+    game: &NormalForm,
+    payoffs: &[Vec<T>],
+    tolerance: &T,
+    until: Option<Instant>,
+    value: impl Fn(&T) -> f64,
+) -> Potential
 where
     T: Signed + Clone + PartialOrd,
     for<'a> &'a T: Sub<&'a T, Output = T>,
 {
-    let exact = game.is_exact();
-    match largest_cycle(game, payoffs) {
+    let (largest, complete) = largest_cycle(game, payoffs, until);
+    let none = Potential { values: None, violation: 0.0, witness: None, complete, exact: game.is_exact() };
+    match largest {
         Some((sum, witness)) if sum > *tolerance => {
-            Potential { values: None, violation: value(&sum), witness: Some(witness), exact }
+            Potential { violation: value(&sum), witness: Some(witness), ..none }
         }
-        _ => Potential { values: Some(integrate(game, payoffs, value)), violation: 0.0, witness: None, exact },
+        _ if !complete => none,
+        _ => Potential { values: Some(integrate(game, payoffs, value)), ..none },
     }
 }
 
-/// The cycle with the largest sum. With w = u_i - u_j the sum of a cycle is w(a, b) - w(a', b) - w(a, b') + w(a', b'): the
-/// largest is found per pair (a, a') from the largest and the least w(a, b) - w(a', b).
-fn largest_cycle<T>(game: &NormalForm, payoffs: &[Vec<T>]) -> Option<(T, Cycle)>
+/// The cycle with the largest sum, and whether all were looked at. With w = u_i - u_j the sum of a cycle is
+/// w(a, b) - w(a', b) - w(a, b') + w(a', b'): the largest is found per pair (a, a') from the largest and the least
+/// w(a, b) - w(a', b).
+fn largest_cycle<T>(game: &NormalForm, payoffs: &[Vec<T>], until: Option<Instant>) -> (Option<(T, Cycle)>, bool)
 where
     T: Signed + Clone + PartialOrd,
     for<'a> &'a T: Sub<&'a T, Output = T>,
 {
     let mut largest: Option<(T, Cycle)> = None;
     let shape = game.shape();
-    for one in 0..shape.len() {
-        for other in one + 1..shape.len() {
-            let (slow, fast) = (game.place(one, 0).1, game.place(other, 0).1);
-            let first = |cell: &usize| game.place(one, *cell).0 == 0 && game.place(other, *cell).0 == 0;
-            for base in (0..game.cells()).filter(first) {
-                for a in 0..shape[one] {
-                    for changed in a + 1..shape[one] {
-                        let difference = |b: usize| {
-                            let (from, to) = (base + a * slow + b * fast, base + changed * slow + b * fast);
-                            &(&payoffs[one][from] - &payoffs[one][to]) - &(&payoffs[other][from] - &payoffs[other][to])
-                        };
-                        let (mut low, mut high) = ((difference(0), 0), (difference(0), 0));
-                        for b in 1..shape[other] {
-                            let here = difference(b);
-                            if here > high.0 {
-                                high = (here, b);
-                            } else if here < low.0 {
-                                low = (here, b);
-                            }
+    let pairs = (0..shape.len()).flat_map(|one| (one + 1..shape.len()).map(move |other| (one, other)));
+    for (one, other) in pairs {
+        // Pairs of strategies of whoever has fewer: there may be millions of the other's.
+        let (one, other) = if shape[one] <= shape[other] { (one, other) } else { (other, one) };
+        let (mine, others) = (game.place(one, 0).1, game.place(other, 0).1);
+        let first = |cell: &usize| game.place(one, *cell).0 == 0 && game.place(other, *cell).0 == 0;
+        for base in (0..game.cells()).filter(first) {
+            for a in 0..shape[one] {
+                for changed in a + 1..shape[one] {
+                    if until.is_some_and(|until| Instant::now() > until) {
+                        return (largest, false);
+                    }
+                    let difference = |b: usize| {
+                        let (from, to) = (base + a * mine + b * others, base + changed * mine + b * others);
+                        &(&payoffs[one][from] - &payoffs[one][to]) - &(&payoffs[other][from] - &payoffs[other][to])
+                    };
+                    let (mut low, mut high) = ((difference(0), 0), (difference(0), 0));
+                    for b in 1..shape[other] {
+                        let here = difference(b);
+                        if here > high.0 {
+                            high = (here, b);
+                        } else if here < low.0 {
+                            low = (here, b);
                         }
-                        let sum = high.0 - low.0;
-                        if largest.as_ref().is_none_or(|(most, _)| sum > *most) {
-                            let cell = base + a * slow + high.1 * fast;
-                            let cycle = Cycle { players: (one, other), cell, changed: (changed, low.1) };
-                            largest = Some((sum, cycle));
-                        }
+                    }
+                    let sum = high.0 - low.0;
+                    if largest.as_ref().is_none_or(|(most, _)| sum > *most) {
+                        let cell = base + a * mine + high.1 * others;
+                        let cycle = Cycle { players: (one, other), cell, changed: (changed, low.1) };
+                        largest = Some((sum, cycle));
                     }
                 }
             }
         }
     }
-    largest
+    (largest, true)
 }
 
 /// The potential of each cell: the changes of payoff on the way from the first cell, one player after the other.
@@ -164,5 +201,17 @@ mod tests {
         // Denominators beyond 128 bits.
         let tiny = format!("1/3{}", "0".repeat(60));
         assert!(of(&tiny).values.is_none() && of("1/3").exact);
+    }
+    #[test]
+    fn denominators_without_common_factors_stay_short() {
+        // A 30 x 30 game of identical interest with denominators 10^9 + 1, 10^9 + 2, ...: their product has 27,000 bits.
+        let mut game = NormalForm::with_shape(&[30, 30]).unwrap();
+        for cell in 0..900 {
+            let payoff = Rational::new(1.into(), (1_000_000_001 + cell as i64).into());
+            (0..2).for_each(|player| game.set(player, cell, &payoff));
+        }
+        assert!(potential(&game).values.is_some());
+        let broken_off = potential_within(&game, Duration::ZERO);
+        assert!(broken_off.values.is_none() && broken_off.witness.is_none() && !broken_off.complete);
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 
 /// A seat whose own networks are replaced by those of the fixture.
 fn seat<'a>(lane: &'a Lane, game: &'a GameSpec) -> Seat<'a> {
-    Seat { lane, game, player: 0 }
+    Seat { lane, game, player: 0, tables: None }
 }
 
 #[test]

@@ -394,13 +394,9 @@ impl Algorithm for Gpi {
         match networks.policy.head.clone() {
             Head::Gaussian { .. } => {
                 answers.resize(rows, inquiry.samples, width);
-                let outputs = networks.policy.outputs(&room.input);
-                room.gradient.clear();
-                let n = outputs.len() / rows;
-                outputs.chunks_exact(n).for_each(|row| (0..inquiry.samples).for_each(|_| room.gradient.extend(row)));
-                let head = &networks.policy.head;
+                let head = networks.policy.head.clone();
                 head.noise(&mut self.streams[1], per_seed * inquiry.samples, &mut room.row_loss);
-                head.latent(&room.gradient, &room.row_loss, &mut room.latent);
+                head.latent(networks.policy.outputs(&room.input), &room.row_loss, &mut room.latent);
                 head.actions(&room.latent, &mut answers.actions);
             }
             head @ Head::Categorical(n) => {

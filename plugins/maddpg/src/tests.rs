@@ -25,7 +25,7 @@ fn two_updates_of_two_agents_are_those_of_pytorch() {
             let net = |kind: &str, name: &str| network(&file[&*format!("{kind}_sizes")][i], &field(&initial, name));
             let learner =
                 |name: &str, rate: &str| Learner::new(net(name, name), adam(&file, rate, &variant["max_grad_norm"]));
-            let seat = Seat { lane: &lane, game: &game, player: i };
+            let seat = Seat { lane: &lane, game: &game, player: i, tables: None };
             let mut networks = Networks::<f64>::new(&MaddpgParams::default(), &seat);
             networks.actor.bounds = ActionBox::new(&bounds[i][0], &bounds[i][1]);
             networks.actor.online = learner("actor", "actor_learning_rate");

@@ -19,7 +19,7 @@ fn two_updates_are_those_of_pytorch() {
     let bound = |name: &str, i: usize| numbers(&file[name][i]).iter().map(|&x| x as f32).collect::<Vec<_>>();
     let game = game(3, [0, 1].map(|i| (bound("low", i), bound("high", i))));
     let lane = Lane { run_seed: 0, seeds: vec![0, 1], instances: 1 };
-    let seat = Seat { lane: &lane, game: &game, player: 1 };
+    let seat = Seat { lane: &lane, game: &game, player: 1, tables: None };
     let settings =
         Settings { discount: number("gamma"), target_rate: number("target_rate"), temperature: number("temperature") };
 
@@ -80,7 +80,7 @@ fn samples_have_the_spread_that_the_temperature_gives() {
     // A reward of -(a1 - 2)^2 - (a2 + 4)^2 after which nothing follows: exp(Q / tau) is normal with variance tau / 2.
     let game = game(1, [-10.0, -10.0].map(|low| (vec![low], vec![-low])));
     let lane = Lane { run_seed: 0, seeds: vec![0, 1], instances: 1 };
-    let seat = Seat { lane: &lane, game: &game, player: 1 };
+    let seat = Seat { lane: &lane, game: &game, player: 1, tables: None };
     let (batch, rows) = (64, 128);
     let params = MasqlParams {
         hidden: vec![64, 64],

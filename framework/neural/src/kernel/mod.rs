@@ -1,7 +1,26 @@
 //! Number crunching below libtorch's operators, the one place of this crate with `unsafe`.
+//!
+//! * [`memory`]: a tensor's memory as a slice.
+//! * [`dispatch`]: the choice of the processor's instructions, at run time; [`vector`] and [`x86`]: what is chosen from.
+//! * [`panel`]: the layout in which networks compute.
+//! * [`affine`]: a layer forward and back; [`outer`]: the gradient with respect to its weight.
+//! * [`elementwise`]: loops over flat numbers.
+//!
+//! Everything between a dispatch and the vectors is `#[inline(always)]`: a function of its own would be compiled for any
+//! processor, without the instructions that were chosen.
 
+pub(crate) mod affine;
+pub(crate) mod dispatch;
+pub(crate) mod elementwise;
 mod memory;
-mod product;
+pub(crate) mod outer;
+pub(crate) mod panel;
+pub(crate) mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
+pub use dispatch::Kernels;
+pub(crate) use dispatch::Work;
 pub(crate) use memory::Flat;
-pub(crate) use product::{Matrix, product_into};
+pub(crate) use panel::{PANEL, Row};
+pub(crate) use vector::Vector;

@@ -9,7 +9,7 @@ mod two_state;
 use serde::{Deserialize, Serialize};
 
 pub use congestion::{Congestion, Spread};
-pub use tables::{Tables, safe_or_match};
+pub use tables::{Tables, free_or_bound, safe_or_match};
 pub use two_link::{Repair, TwoLink};
 pub use two_state::TwoState;
 

@@ -67,6 +67,23 @@ impl FiniteGame for Tables {
     }
 }
 
+/// Identical interest, three states, discount 0.9: player 0 leads for ever to state 1, where player 1's second action costs
+/// both 5 and player 0 is free, or to state 2, where it is the other way round and both get `bonus` more. With its own
+/// entropy in its value player 0 wants to be free; with both players' it wants the bonus.
+pub fn free_or_bound(bonus: f64) -> Tables {
+    let free = vec![0.0, -5.0, 0.0, -5.0];
+    let bound = vec![bonus, bonus, bonus - 5.0, bonus - 5.0];
+    let payoffs = vec![vec![0.0; 4], free, bound];
+    let to = |state: usize| vec![(state, 1.0)];
+    Tables {
+        shape: vec![2, 2],
+        rewards: vec![payoffs.clone(), payoffs],
+        next: vec![vec![to(1), to(1), to(2), to(2)], vec![to(1); 4], vec![to(2); 4]],
+        discount: 0.9,
+        start: vec![1.0, 0.0, 0.0],
+    }
+}
+
 /// Identical interest, three states, discount 0.99: in state 0 player 0 leads for ever to state 1, where its own first
 /// action is worth `safe` and its second -1, or to state 2, where both must match for 1 instead of -1. Entropy is worth
 /// more in state 2 and reward more in state 1, and only player 0 has a say.

@@ -6,5 +6,5 @@
 mod path;
 mod system;
 
-pub use path::{End, Lqre, Options, Path, Point, trace};
+pub use path::{End, Lqre, Options, POINTS_LIMIT, Path, Point, UNKNOWNS_LIMIT, trace};
 pub use system::residual;

@@ -25,17 +25,25 @@ pub struct Options {
     /// In Markov games: whether values count the player's own entropy, worth 1 / lambda a nat (the paper's fixed point), or
     /// rewards only.
     pub own_entropy: bool,
-    /// Most steps.
+    /// Most steps; fewer where the path would take more than [`POINTS_LIMIT`].
     pub max_steps: usize,
+    /// Longest step, in logits (and in lambda times the range of the rewards): short ones for a smooth figure.
+    pub longest: f64,
     /// Most time.
     pub max_time: Duration,
 }
 
 impl Default for Options {
-    /// Up to lambda 10, 100,000 steps, one minute.
+    /// Up to lambda 10, 100,000 steps of any length, one minute.
     fn default() -> Self {
-        let max_time = Duration::from_secs(60);
-        Self { lambdas: Vec::new(), max_lambda: 10.0, own_entropy: true, max_steps: 100_000, max_time }
+        Self {
+            lambdas: Vec::new(),
+            max_lambda: 10.0,
+            own_entropy: true,
+            max_steps: 100_000,
+            longest: f64::INFINITY,
+            max_time: Duration::from_secs(60),
+        }
     }
 }
 
@@ -89,6 +97,11 @@ pub struct Path {
     pub end: End,
 }
 
+/// Most unknowns, probabilities of all players in all states: half a GiB of matrices, and seconds for each step.
+pub const UNKNOWNS_LIMIT: usize = 4_000;
+/// Most numbers in a path's points: 1 GiB.
+pub const POINTS_LIMIT: usize = 1 << 27;
+
 /// The shortest step, and the first.
 const SHORTEST: f64 = 1e-7;
 const FIRST: f64 = 0.0437;
@@ -105,10 +118,22 @@ const CORRECTIONS: usize = 6;
 /// Follows the path.
 ///
 /// # Errors
-/// The options make no sense, there are too many states, or no start can be found (with discount 1).
+/// The options make no sense, there are too many states or unknowns, no start can be found (with discount 1), or not in
+/// time.
 pub fn trace(game: &TabularGame, options: &Options) -> Result<Path, TheoryError> {
     if let Some(wrong) = options.lambdas.iter().find(|lambda| !(lambda.is_finite() && **lambda >= 0.0)) {
         return Err(TheoryError::Invalid(format!("lambda is {wrong}; expected a number from 0 on")));
+    }
+    if !(options.max_lambda.is_finite() && options.max_lambda >= 0.0) {
+        let what = format!("the largest lambda is {}; expected a number from 0 on", options.max_lambda);
+        return Err(TheoryError::Invalid(what));
+    }
+    let unknowns = game.layout().len();
+    if unknowns > UNKNOWNS_LIMIT {
+        let what = format!(
+            "the profile has {unknowns} probabilities; logit equilibria are followed with at most {UNKNOWNS_LIMIT}"
+        );
+        return Err(TheoryError::TooLarge(what));
     }
     let mut tracer = Tracer::new(game, options)?;
     let start = tracer.start()?;
@@ -132,6 +157,7 @@ struct Tracer<'g> {
     range: f64,
     matrix: DMatrix<f64>,
     errors: Vec<f64>,
+    until: Instant,
 }
 
 impl<'g> Tracer<'g> {
@@ -151,7 +177,13 @@ impl<'g> Tracer<'g> {
             range: if range > 0.0 { range } else { 1.0 },
             matrix: DMatrix::zeros(unknowns + 1, unknowns + 1),
             errors: vec![0.0; unknowns],
+            until: Instant::now() + options.max_time,
         })
+    }
+
+    /// Whether the time is up. Then no step is taken any more.
+    fn is_late(&self) -> bool {
+        Instant::now() > self.until
     }
 
     fn unknowns(&self) -> usize {
@@ -170,6 +202,9 @@ impl<'g> Tracer<'g> {
 
     /// Newton's step from a point, with `row` as the last equation's derivatives and no error in it.
     fn newton(&mut self, at: &mut DVector<f64>, row: &DVector<f64>) -> Result<Option<f64>, TheoryError> {
+        if self.is_late() {
+            return Ok(None);
+        }
         self.linearise(at)?;
         let unknowns = self.unknowns();
         self.matrix.row_mut(unknowns).copy_from(&row.transpose());
@@ -201,6 +236,9 @@ impl<'g> Tracer<'g> {
 
     /// The tangent at a point of the path that leads on in the direction of `onwards`.
     fn place(&mut self, at: DVector<f64>, onwards: &DVector<f64>) -> Result<Option<Place>, TheoryError> {
+        if self.is_late() {
+            return Ok(None);
+        }
         let unknowns = self.unknowns();
         self.linearise(&at)?;
         self.matrix.row_mut(unknowns).copy_from(&onwards.transpose());
@@ -234,9 +272,13 @@ impl<'g> Tracer<'g> {
                 _ => break,
             }
         }
-        self.place(at, &lambda)?.ok_or_else(|| {
-            let what =
-                "there is no single profile at lambda 0 from which the path could start; try values without entropy";
+        let start = self.place(at, &lambda)?;
+        start.ok_or_else(|| {
+            let what = if self.is_late() {
+                "the time was up before the first point of the path; allow more"
+            } else {
+                "there is no single profile at lambda 0 from which the path could start; try values without entropy"
+            };
             TheoryError::Unsolved(what.to_owned())
         })
     }
@@ -253,7 +295,6 @@ impl<'g> Tracer<'g> {
     }
 
     fn follow(&mut self, start: Place, options: &Options) -> Result<Path, TheoryError> {
-        let began = Instant::now();
         let unknowns = self.unknowns();
         let farthest = options.lambdas.iter().fold(options.max_lambda, |most, lambda| most.max(*lambda)) * self.range;
         let mut path = Path {
@@ -268,17 +309,13 @@ impl<'g> Tracer<'g> {
             path.equilibria.push(self.equilibrium(&start.at, 0.0, &[])?);
         }
         let (mut here, mut length) = (start, FIRST);
-        for _ in 0..options.max_steps {
+        for _ in 0..options.max_steps.min(POINTS_LIMIT / unknowns) {
             if here.at[unknowns] >= farthest {
                 path.end = End::Reached;
                 break;
             }
-            if began.elapsed() > options.max_time {
-                path.end = End::Time;
-                break;
-            }
             let Some((next, used)) = self.next(&here, length, options, &mut path)? else {
-                path.end = End::Lost;
+                path.end = if self.is_late() { End::Time } else { End::Lost };
                 break;
             };
             let angle = angle(&here.tangent, &next.tangent);
@@ -298,10 +335,10 @@ impl<'g> Tracer<'g> {
         options: &Options,
         path: &mut Path,
     ) -> Result<Option<(Place, f64)>, TheoryError> {
-        let mut length = length.max(LEAST);
+        let mut length = length.min(options.longest).max(LEAST);
         // The shortest step that crosses another branch, with the equilibria that it passes.
         let mut crossing = None;
-        while length >= SHORTEST {
+        while length >= SHORTEST && !self.is_late() {
             let next = self.step(here, length)?;
             let next = next.filter(|next| angle(&here.tangent, &next.tangent) <= LARGEST_ANGLE);
             let passed =
@@ -318,7 +355,8 @@ impl<'g> Tracer<'g> {
             }
             length *= 0.5;
         }
-        match crossing {
+        // What the time did not suffice to look at closely may be a jump.
+        match crossing.filter(|_| !self.is_late()) {
             Some((next, passed, length)) => {
                 let unknowns = self.unknowns();
                 path.bifurcations.push(0.5 * (here.at[unknowns] + next.at[unknowns]) / self.range);

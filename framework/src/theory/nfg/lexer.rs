@@ -45,25 +45,45 @@ pub(super) struct Lexer<'a> {
     line: usize,
     /// The present token.
     pub(super) token: Token,
-    /// Where it stands.
-    pub(super) place: Place,
+    /// Where it stands, and the line that it begins in.
+    token_at: usize,
+    token_length: usize,
+    token_line_start: usize,
+    token_line: usize,
 }
 
 impl<'a> Lexer<'a> {
     /// Before the first token.
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        let place = Place { offset: 0, length: 0, line: 1, column: 1 };
-        Self { bytes, at: 0, line_start: 0, line: 1, token: Token::End, place }
+        Self {
+            bytes,
+            at: 0,
+            line_start: 0,
+            line: 1,
+            token: Token::End,
+            token_at: 0,
+            token_length: 0,
+            token_line_start: 0,
+            token_line: 1,
+        }
     }
 
-    /// How many bytes are left.
+    /// How many bytes are left, those of the present token among them.
     pub(super) fn left(&self) -> usize {
-        self.bytes.len() - self.at
+        self.bytes.len() - self.token_at
+    }
+
+    /// Where the present token stands. Counts the characters of its line, which may be the whole file: for errors only.
+    fn place(&self) -> Place {
+        let before = &self.bytes[self.token_line_start..self.token_at];
+        // Characters, not bytes: continuation bytes of UTF-8 do not count.
+        let column = 1 + before.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        Place { offset: self.token_at, length: self.token_length, line: self.token_line, column }
     }
 
     /// A mistake at the present token.
     pub(super) fn error(&self, what: impl Into<String>) -> NfgError {
-        NfgError { what: what.into(), place: Some(self.place) }
+        NfgError { what: what.into(), place: Some(self.place()) }
     }
 
     /// The present token is not what stands here.
@@ -89,12 +109,10 @@ impl<'a> Lexer<'a> {
     pub(super) fn advance(&mut self) -> Result<&Token, NfgError> {
         self.skip_spaces();
         let from = self.at;
-        let before = &self.bytes[self.line_start..from];
-        // Characters, not bytes: continuation bytes of UTF-8 do not count.
-        let column = 1 + before.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
-        self.place = Place { offset: from, length: 1, line: self.line, column };
+        (self.token_at, self.token_length) = (from, 1);
+        (self.token_line_start, self.token_line) = (self.line_start, self.line);
         let Some(first) = self.peek() else {
-            self.place.length = 0;
+            self.token_length = 0;
             self.token = Token::End;
             return Ok(&self.token);
         };
@@ -115,7 +133,7 @@ impl<'a> Lexer<'a> {
                 Token::Word(String::from_utf8_lossy(&self.bytes[from..self.at]).into_owned())
             }
         };
-        self.place.length = self.at - from;
+        self.token_length = self.at - from;
         Ok(&self.token)
     }
 
@@ -146,7 +164,7 @@ impl<'a> Lexer<'a> {
         if matches!(self.peek(), Some(b'e' | b'E')) {
             self.at += 1;
             if !self.peek().is_some_and(|byte| byte.is_ascii_digit() || byte == b'+' || byte == b'-') {
-                self.place.length = self.at - self.place.offset;
+                self.token_length = self.at - self.token_at;
                 return Err(self.error("the number ends behind its `e`; expected an exponent"));
             }
             self.at += 1;

@@ -61,16 +61,19 @@ impl std::error::Error for NfgError {}
 /// It cannot be read, or is larger.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, NfgError> {
     let error = |what| NfgError { what, place: None };
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(FILE_LIMIT as u64 + 1).read_to_end(&mut bytes));
-    read.map_err(|reason| error(format!("the file cannot be read: {reason}")))?;
-    if bytes.len() > FILE_LIMIT {
-        return Err(error(format!(
-            "the file has more than {} MiB; expected a game of that size at most",
-            FILE_LIMIT >> 20
-        )));
+    let unreadable = |reason| error(format!("the file cannot be read: {reason}"));
+    let too_large = || {
+        let size = FILE_LIMIT >> 20;
+        error(format!("the file has more than {size} MiB; expected a game of that size at most"))
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.len() > FILE_LIMIT as u64 {
+        return Err(too_large());
     }
-    Ok(bytes)
+    let mut bytes = Vec::new();
+    // What has no length, such as a pipe, is read up to the limit.
+    file.take(FILE_LIMIT as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > FILE_LIMIT { Err(too_large()) } else { Ok(bytes) }
 }
 
 /// The game of a file.
@@ -79,4 +82,21 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, NfgError> {
 /// See [`bytes`] and [`read`].
 pub fn open(path: &Path) -> Result<NormalForm, NfgError> {
     read(&bytes(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_beyond_the_limit_is_refused_unread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("huge.nfg");
+        // Sparse: it has a length and no content.
+        std::fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let began = std::time::Instant::now();
+        assert!(open(&path).unwrap_err().what.contains("more than 256 MiB"));
+        assert!(began.elapsed().as_millis() < 100);
+        assert!(open(folder.path()).unwrap_err().what.starts_with("the file cannot be read"));
+    }
 }

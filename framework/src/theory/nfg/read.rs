@@ -143,7 +143,7 @@ impl Reader<'_> {
             return Err(self.lexer.error(what));
         }
         let (needed, what) = if has_outcomes { (cells, "outcomes") } else { (payoffs, "payoffs") };
-        let left = self.lexer.left() + self.lexer.place.length;
+        let left = self.lexer.left();
         if (left as u128) < needed {
             let found = format!("the file ends {left} characters behind, but {needed} {what} follow");
             return Err(self.lexer.error(format!("{found}; expected one for each of {cells} cells")));
@@ -171,6 +171,10 @@ impl Reader<'_> {
                 return Err(self.lexer.unexpected(&format!("`}}` behind the payoffs of {players} players")));
             }
             outcomes.push(payoffs);
+            if outcomes.len() * players > PAYOFF_LIMIT {
+                let what = format!("there are more than {} outcomes", PAYOFF_LIMIT / players);
+                return Err(self.lexer.error(format!("{what}; expected at most {PAYOFF_LIMIT} payoffs")));
+            }
         }
         if self.lexer.token != Token::Close {
             return Err(self.lexer.unexpected("another outcome, or `}` behind the last"));
@@ -346,4 +350,100 @@ fn unique(mut names: Vec<String>) -> Vec<String> {
         };
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "NFG 1 R \"t\" { \"A\" \"B\" } { 2 2 }\n";
+
+    #[test]
+    fn payoffs_are_read_as_gambit_reads_them() {
+        // First the text, then what Gambit 17 makes of it: payoffs of A by row, or a refusal.
+        for (body, expected) in [
+            ("1 2 3 4 5 6 7 8", Some("1 5 3 7")),
+            ("1/2 2 -2/3 4 0/5 6 4/1 8", Some("1/2 0 -2/3 4")),
+            ("-2.5E-1 2 5. 4 1e2 6 1e+2 8", Some("-1/4 100 5 100")),
+            ("- 2 . 4 1e- 6 -.5 8", Some("0 1 0 -1/2")),
+            ("1.2.3 3 4 5 6 7 8", Some("6/5 5 3 7")),
+            ("1-2 3 4 5 6 7 8", Some("1 5 3 7")),
+            ("\"comment\" 1 2 3 4 5 6 7 8", Some("1 5 3 7")),
+            ("{ { \"x\" 1, 2 } { \"y\" 3 4, } } 1 2 0 1.9", Some("1 0 3 1")),
+            ("+1 2 3 4 5 6 7 8", None),
+            ("1/0 2 3 4 5 6 7 8", None),
+            ("1/-2 2 3 4 5 6 7 8", None),
+            (".5e2 2 3 4 5 6 7 8", None),
+            ("1e 2 3 4 5 6 7 8", None),
+            ("1, 2, 3, 4, 5, 6, 7, 8", None),
+            ("1 2 3 4 5 6 7", None),
+            ("1 2 3 4 5 6 7 8 9", None),
+            ("inf 2 3 4 5 6 7 8", None),
+            ("{ { \"x\" 1, 2 } } 1 2 1 1", None),
+            ("{ { \"x\" 1,, 2 } } 1 1 1 1", None),
+            ("{ { \"x\", 1, 2 } } 1 1 1 1", None),
+        ] {
+            let found = read(format!("{HEAD}{body}").as_bytes());
+            let payoffs =
+                found.ok().map(|game| (0..4).map(|cell| game.exact(0, cell).to_string()).collect::<Vec<_>>().join(" "));
+            assert_eq!(payoffs.as_deref(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn names_are_made_different_and_texts_are_unescaped() {
+        let text =
+            r#"NFG 1 R "say \"hi\" a\b" { "x" "x" "x_1" "" } { { "a" "a" } { "" } { "b" } { "c" } } 1 2 3 4 5 6 7 8"#;
+        let game = read(text.as_bytes()).unwrap();
+        assert_eq!(game.title, r#"say "hi" a\b"#);
+        assert_eq!(game.players(), ["x_2", "x_3", "x_1", "_1"]);
+        assert_eq!(
+            (game.strategies(0), game.strategies(1)),
+            (&["a_1".to_owned(), "a_2".to_owned()][..], &["_1".to_owned()][..])
+        );
+    }
+
+    #[test]
+    fn mistakes_have_a_line_and_a_column() {
+        for (text, expected) in [
+            ("nfg 1 R", "1:1: found `nfg`; expected `NFG`, with which a game file begins"),
+            ("NFG 2 R", "1:5: found the number `2`; expected `1`, the version of the format"),
+            ("NFG 1 R \"\" { \"A\" B }", "1:18: found `B`; expected a player's name in quotation marks, or `}`"),
+            ("NFG 1 R \"\u{fc}\n\" {}", "2:4: there are no players; expected at least one"),
+            ("NFG 1 R \"\" { \"A\" }\n{ 0 }", "2:3: found the number `0`; expected a number of strategies, at least 1"),
+            ("NFG 1 R \"\" { \"A\" }\n{ 2 }\n\n 1 x", "4:4: found `x`; expected a payoff"),
+            ("NFG 1 R \"open", "1:9: this text is never closed; expected a quotation mark before the file ends"),
+            (
+                "NFG 1 R \"\" { \" A\" }",
+                "1:14: found the text \" A\"; expected a name without control characters, outer spaces and double spaces",
+            ),
+        ] {
+            assert_eq!(read(text.as_bytes()).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn hostile_files_are_refused_at_once() {
+        let began = std::time::Instant::now();
+        let digits = "9".repeat(20_000_000);
+        let names = "\"a\" ".repeat(3000);
+        for (text, expected) in [
+            ("NFG 1 R \"\" { \"A\" \"B\" } { 1000000000 2 } 1".to_owned(), "2000000000 cells with 4000000000 payoffs"),
+            ("NFG 1 R \"\" { \"A\" \"B\" } { 2000000000 2000000000 } 1".to_owned(), "expected at most 8388608 payoffs"),
+            ("NFG 1 R \"\" { \"A\" } { 99999999999999999999 } 1".to_owned(), "expected a number of strategies"),
+            (format!("NFG 1 R \"\" {{ \"A\" }} {{ {{ {names} }} }} 1"), "but 3000 payoffs follow"),
+            ("NFG 1 R \"\" { \"A\" \"B\" } { 2000 2000 } 1 2 3".to_owned(), "but 8000000 payoffs follow"),
+            ("{".repeat(1_000_000), "expected `NFG`"),
+            (format!("NFG 1 R \"\" {{ \"A\" }} {}", "{ ".repeat(1_000_000)), "expected a strategy's name"),
+            (format!("NFG 1 R \"\" {{ \"A\" }} {{ 1 }} {digits}"), "the number has 20000000 digits"),
+            // All on one line, whose characters are counted once and not for every number.
+            (format!("NFG 1 R \"\" {{ \"A\" \"B\" }} {{ 400 400 }} {} x", "0 ".repeat(319_999)), "found `x`"),
+            ("NFG 1 R \"\" { \"A\" } { 1 } 1e999999999999999999999".to_owned(), "expected at most 1000"),
+            ("NFG 1 R \"\" { \"A\" } { 1 } 1e-2000".to_owned(), "expected at most 1000"),
+        ] {
+            let error = read(text.as_bytes()).unwrap_err();
+            assert!(error.what.contains(expected), "{}", error.what);
+        }
+        assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
+    }
 }

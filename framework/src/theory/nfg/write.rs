@@ -6,8 +6,8 @@ use super::read::is_label;
 use crate::theory::normal_form::NormalForm;
 
 /// The game in the payoff form. Reading it gives the same game back, except that computed payoffs come back as the exact
-/// value of their shortest decimals, that names are put on one line with single spaces, and that the format has no way to write a backslash before a backslash, before a
-/// quotation mark or at the end of a name: such a one becomes a slash.
+/// value of their shortest decimals, that names are put on one line with single spaces, and that the format has no way to write some runs of backslashes:
+/// a slash takes the place of one.
 pub fn write(game: &NormalForm) -> String {
     let mut text = format!("NFG 1 R {} {{", quoted(&game.title));
     for name in game.players() {
@@ -48,17 +48,27 @@ fn label(name: &str) -> String {
     quoted(&if is_label(name) { line } else { line.split_whitespace().collect::<Vec<_>>().join(" ") })
 }
 
-fn quoted(name: &str) -> String {
-    let mut text = String::from('"');
-    let mut characters = name.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' if matches!(characters.peek(), None | Some('\\' | '"')) => text.push('/'),
-            '"' => text += "\\\"",
-            other => text.push(other),
-        }
+/// A text as the reader takes it: k backslashes stand for 2k - 1, or before a quotation mark for 2k - 2 and the mark.
+fn quoted(text: &str) -> String {
+    let mut out = String::from('"');
+    let mut rest = text;
+    while !rest.is_empty() {
+        let backslashes = rest.len() - rest.trim_start_matches('\\').len();
+        rest = &rest[backslashes..];
+        let (odd_one, written) = match rest.chars().next() {
+            None => (backslashes, 0),
+            Some('"') => (backslashes % 2, backslashes / 2 + 1),
+            Some(_) if backslashes > 0 => (1 - backslashes % 2, backslashes.div_ceil(2)),
+            Some(_) => (0, 0),
+        };
+        // What cannot be written becomes slashes.
+        out.extend(std::iter::repeat_n('/', odd_one));
+        out.extend(std::iter::repeat_n('\\', written));
+        let behind = rest.chars().next().map_or(0, char::len_utf8);
+        out += &rest[..behind];
+        rest = &rest[behind..];
     }
-    text + "\""
+    out + "\""
 }
 
 #[cfg(test)]
@@ -93,6 +103,11 @@ mod tests {
     #[test]
     fn names_that_the_format_lacks_become_ones_that_it_has() {
         assert_eq!(label(" two\n lines  "), "\"two lines\"");
-        assert_eq!([quoted("end\\"), quoted("a\\\\b"), quoted("a\\\"")], ["\"end/\"", "\"a/\\b\"", "\"a/\\\"\""]);
+        let runs = ["end\\", "a\\\\b", "a\\\"", "\\\\\\"].map(quoted);
+        assert_eq!(runs, [r#""end/""#, r#""a/\b""#, r#""a/\"""#, r#""///""#]);
+        for text in [r"a\b", r"\\\x", r#"\\" and ""#, r"\\\\\x"] {
+            let file = format!("NFG 1 R {} {{ \"A\" }} {{ 1 }} 0", quoted(text));
+            assert_eq!(read(file.as_bytes()).unwrap().title, text);
+        }
     }
 }

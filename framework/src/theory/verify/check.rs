@@ -14,6 +14,16 @@ pub enum Verdict {
     Vacuous,
 }
 
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Holds => "holds",
+            Self::Fails => "fails",
+            Self::Vacuous => "vacuous",
+        })
+    }
+}
+
 /// A number that a check found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {

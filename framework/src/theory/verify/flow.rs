@@ -1,11 +1,11 @@
 //! Section 4.1 to 4.3: flow equilibria, the augmented graph, the bound on the Kullback-Leibler divergence.
 
+use super::Statement;
 use super::check::{Check, Verdict};
 use super::suite::{self, Named};
-use super::Statement;
 use crate::theory::flow::{Setting, divergence_gains, kl_equilibrium, search};
-use crate::theory::gmg::{Graph, ReturnFunction, Vertex};
 use crate::theory::games::{Tables, TwoState};
+use crate::theory::gmg::{Graph, ReturnFunction, Vertex};
 use crate::theory::{Profile, TabularGame, TheoryError, entropy, lqre, nash_conv};
 
 const PLAIN: Setting = Setting { horizon: 1, returns: ReturnFunction::Plain, temperature: 1.0 };
@@ -33,8 +33,10 @@ fn tree(leaves: [f64; 4]) -> Tables {
 }
 
 fn def_4_1() -> Result<Vec<Check>, TheoryError> {
-    let mut agrees = Check::printed("Search of the profile of least summed divergence; it must reach 0 where R^1 = R^2 can be \
-                                     the terminal distribution of a product policy, and must not elsewhere.");
+    let mut agrees = Check::printed(
+        "Search of the profile of least summed divergence; it must reach 0 where R^1 = R^2 can be \
+                                     the terminal distribution of a product policy, and must not elsewhere.",
+    );
     let rank_one = Tables::common(&[[1.0, 0.0], [3.0, 2.0]]);
     let leaves = tree([0.3, -1.0, 2.0, 0.7]);
     let coordination = Tables::common(&[[1.0, 0.0], [0.0, 0.5]]);
@@ -85,7 +87,12 @@ fn thm_4_2() -> Result<Vec<Check>, TheoryError> {
     check.figure("-2 log BC, in closed form", -2.0 * coefficient.ln());
     check.figure("P_T of the first terminal there", found.profile.of(0, 0)[0]);
     check.case(found.exists(), || {
-        format!("{name}: least summed KL {:.6} at P_T = ({:.3}, {:.3})", found.residual, found.profile.of(0, 0)[0], found.profile.of(0, 0)[1])
+        format!(
+            "{name}: least summed KL {:.6} at P_T = ({:.3}, {:.3})",
+            found.residual,
+            found.profile.of(0, 0)[0],
+            found.profile.of(0, 0)[1]
+        )
     });
     Ok(vec![check])
 }
@@ -109,7 +116,8 @@ fn sec_4_2() -> Result<Vec<Check>, TheoryError> {
     };
     let table = TabularGame::new(&game)?;
     let uniform = Profile::uniform(table.layout());
-    let mut printed = Check::printed("Two vertices with the same (s, z, p) must have the same return, and no path may come back.");
+    let mut printed =
+        Check::printed("Two vertices with the same (s, z, p) must have the same return, and no path may come back.");
     printed.on("one player, rewards 1 and -1, discount 1/2");
     let layers = [Graph::new(&table, &uniform, 1)?, Graph::new(&table, &uniform, 2)?];
     let ends = |graph: &'_ Graph| graph.terminals().map(|v| (v.z[0], v.p[0], graph.outcome(v, 0))).collect::<Vec<_>>();
@@ -117,12 +125,15 @@ fn sec_4_2() -> Result<Vec<Check>, TheoryError> {
     for (z, p, first) in &one {
         for (_, _, second) in two.iter().filter(|other| (other.0, other.1) == (*z, *p)) {
             printed.case(first == second, || {
-                format!("(s, z, p) = (0, {z}, {p}) after one step is a return of {first}, after two one of {second}; \
-                         a path from it leads back to it")
+                format!(
+                    "(s, z, p) = (0, {z}, {p}) after one step is a return of {first}, after two one of {second}; \
+                         a path from it leads back to it"
+                )
             });
         }
     }
-    let mut timed = Check::read_as("vertices (t, s, z, p)", "Every path's discounted sum of rewards against gamma^(T-1) z_T.");
+    let mut timed =
+        Check::read_as("vertices (t, s, z, p)", "Every path's discounted sum of rewards against gamma^(T-1) z_T.");
     timed.on("two states");
     let named = suite::two_state()?;
     let mut rng = suite::stream("augmented vertices");
@@ -170,7 +181,8 @@ fn divergence(graph: &Graph, log_return: impl Fn(&Vertex) -> f64) -> (f64, f64) 
 
 fn eq_2() -> Result<Vec<Check>, TheoryError> {
     let mut rng = suite::stream("Eq. 2");
-    let mut inside = Check::printed("Both sides on random profiles, with R^i = exp(p_T Ret^i) as section 4.2 prints it.");
+    let mut inside =
+        Check::printed("Both sides on random profiles, with R^i = exp(p_T Ret^i) as section 4.2 prints it.");
     let mut discounted = Check::printed("Both sides over two steps with gamma below 1, with p_T in front.");
     let mut identity = Check::read_as(
         "R^i = p_T exp(Ret^i), entropies not discounted (or gamma = 1, or one step)",
@@ -183,7 +195,7 @@ fn eq_2() -> Result<Vec<Check>, TheoryError> {
     let mut once = Check::printed("The inequality where R^i counts once per vertex, however many paths meet in it.");
     for (discount, horizon) in [(0.9, 1), (1.0, 2), (0.9, 2), (0.5, 2)] {
         let game = TabularGame::new(&TwoState { scale: 1.0, discount })?;
-        let name = format!("two states, gamma {discount}, {horizon} steps");
+        let name = format!("two states, gamma {discount}, {horizon} step{}", if horizon == 1 { "" } else { "s" });
         for _ in 0..5 {
             let profile = suite::profile(&mut rng, &game);
             let (tree, graph) = (Graph::tree(&game, &profile, horizon)?, Graph::new(&game, &profile, horizon)?);
@@ -193,7 +205,10 @@ fn eq_2() -> Result<Vec<Check>, TheoryError> {
             // The entropies that player 0 meets, with and without discount.
             let met = |rate: f64| -> f64 {
                 let at = |v: &Vertex| v.state.map_or(0.0, |s| entropy::entropy(profile.of(0, s)));
-                tree.vertices().filter(|v| v.time < horizon).map(|v| v.probability * rate.powi(v.time as i32) * at(v)).sum()
+                tree.vertices()
+                    .filter(|v| v.time < horizon)
+                    .map(|v| v.probability * rate.powi(v.time as i32) * at(v))
+                    .sum()
             };
             let gap = (left - (log_z - returns - met(1.0))).abs();
             identity.on(name.clone());
@@ -204,7 +219,9 @@ fn eq_2() -> Result<Vec<Check>, TheoryError> {
                 discounted.on(name.clone());
                 discounted.most("largest difference", printed);
                 discounted.case(printed < 1e-10, || {
-                    format!("{name}: the sides differ by {printed:.4}, since the divergence does not discount entropies")
+                    format!(
+                        "{name}: the sides differ by {printed:.4}, since the divergence does not discount entropies"
+                    )
                 });
             }
             if horizon == 1 {
@@ -229,7 +246,9 @@ fn eq_2() -> Result<Vec<Check>, TheoryError> {
     once.on("one player, returns 0, 0 and 1");
     once.figure("left side", left);
     once.figure("right side", right);
-    once.case(left <= right + 1e-10, || format!("at P = R/Z over paths the left side is {left:.4} and the right one {right:.1e}"));
+    once.case(left <= right + 1e-10, || {
+        format!("at P = R/Z over paths the left side is {left:.4} and the right one {right:.1e}")
+    });
     Ok(vec![inside, discounted, once, identity, bound])
 }
 
@@ -244,10 +263,11 @@ pub const KL_EQUILIBRIUM: Statement = Statement {
 fn kl_check() -> Result<Vec<Check>, TheoryError> {
     let mut check = Check::read_as(
         "KL equilibrium; in one-shot games it is the logit quantal response equilibrium of lambda = 1/tau",
-        "Each player's own divergence is minimised in turn over the graph; the rest point against the path of logit \
-         equilibria, which knows nothing of the graph.",
+        "Each player's own divergence is minimised over the graph, half a step at a time until rest; the end against the \
+         logit response, which knows nothing of the graph.",
     );
-    let mut printed = Check::printed("The rest point must be a flow equilibrium (residual 0), which the criterion aims at.");
+    let mut printed =
+        Check::printed("The rest point must be a flow equilibrium (residual 0), which the criterion aims at.");
     let mut games = suite::one_shot_potential_games()?;
     games.truncate(5);
     games.push(suite::pennies()?);
@@ -260,11 +280,15 @@ fn kl_check() -> Result<Vec<Check>, TheoryError> {
             check.on(*name);
             check.most("largest distance to the logit response", distance);
             check.most("largest gain in divergence left", gains);
-            check.case(distance < 1e-6 && gains < 1e-8, || format!("{name}, tau {temperature}: {distance:e}, {gains:e}"));
+            check.case(distance < 1e-6 && gains < 1e-8, || {
+                format!("{name}, tau {temperature}: {distance:e}, {gains:e}")
+            });
             let residual = Graph::new(game, &found, 1)?.residual(ReturnFunction::Weighted, temperature);
             printed.on(*name);
             printed.most("largest flow residual", residual);
-            printed.case(residual < 1e-9, || format!("{name}, tau {temperature}: flow residual {residual:.4} at the rest point"));
+            printed.case(residual < 1e-9, || {
+                format!("{name}, tau {temperature}: flow residual {residual:.4} at the rest point")
+            });
         }
     }
     Ok(vec![printed, check])
@@ -317,9 +341,13 @@ fn thm_4_3() -> Result<Vec<Check>, TheoryError> {
     negative.on("one player, returns 0 and -1");
     negative.figure("gain", gain);
     negative.figure("epsilon", bound.epsilon);
-    negative.case(gain <= bound.epsilon, || format!("one player, returns 0 and -1: gain {gain:.4}, epsilon {}", bound.epsilon));
-    let mut executed = Check::printed("Tied maxima on the diagonal: P_T proportional to exp(r) by policies that see each other's \
-                                       action; the gain against what they execute, their marginals.");
+    negative.case(gain <= bound.epsilon, || {
+        format!("one player, returns 0 and -1: gain {gain:.4}, epsilon {}", bound.epsilon)
+    });
+    let mut executed = Check::printed(
+        "Tied maxima on the diagonal: P_T proportional to exp(r) by policies that see each other's \
+                                       action; the gain against what they execute, their marginals.",
+    );
     let game = TabularGame::new(&Tables::common(&[[20.0, 10.0], [-20.0, 20.0]]))?;
     let z: f64 = game.rewards(0, 0).iter().map(|r| (r - 20.0).exp()).sum();
     let joint: Vec<f64> = game.rewards(0, 0).iter().map(|r| (r - 20.0).exp() / z).collect();
@@ -330,9 +358,13 @@ fn thm_4_3() -> Result<Vec<Check>, TheoryError> {
     executed.on("common [[20, 10], [-20, 20]]");
     executed.figure("gain", gain);
     executed.figure("epsilon", bound.epsilon);
-    executed.case(gain <= bound.epsilon, || format!("common [[20, 10], [-20, 20]]: gain {gain:.3}, epsilon {:.4}", bound.epsilon));
-    let mut weighted = Check::printed("Flow equilibria with R^i = p_T exp(Ret^i): two players whose returns depend on their own action \
-                                       only, of different size.");
+    executed.case(gain <= bound.epsilon, || {
+        format!("common [[20, 10], [-20, 20]]: gain {gain:.3}, epsilon {:.4}", bound.epsilon)
+    });
+    let mut weighted = Check::printed(
+        "Flow equilibria with R^i = p_T exp(Ret^i): two players whose returns depend on their own action \
+                                       only, of different size.",
+    );
     let game = TabularGame::new(&Tables::one_shot(&[2, 2], &[&[10.0, 10.0, 0.0, 0.0], &[1.0, 0.9, 1.0, 0.9]]))?;
     let profile = Profile::softmax(game.layout(), &[10.0, 0.0, 1.0, 0.9]);
     let graph = Graph::new(&game, &profile, 1)?;
@@ -342,7 +374,10 @@ fn thm_4_3() -> Result<Vec<Check>, TheoryError> {
     weighted.figure("gain", gain);
     weighted.figure("epsilon", bound.epsilon);
     weighted.case(gain <= bound.epsilon, || format!("gain {gain:.4}, epsilon {:.4}", bound.epsilon));
-    let mut says = Check::read_as("where the bound says something", "A flow equilibrium whose epsilon is above the spread of all returns.");
+    let mut says = Check::read_as(
+        "where the bound says something",
+        "A flow equilibrium whose epsilon is above the spread of all returns.",
+    );
     let game = TabularGame::new(&Tables::common(&[[1.0, 0.5], [0.5, 0.0]]))?;
     let profile = Profile::softmax(game.layout(), &[0.5, 0.0, 0.5, 0.0]);
     let bound = Graph::new(&game, &profile, 1)?.nash_bound();

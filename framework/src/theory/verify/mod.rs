@@ -4,6 +4,7 @@
 
 mod check;
 mod convergence;
+mod crowd;
 mod flow;
 mod gradient;
 mod models;
@@ -12,7 +13,7 @@ mod suite;
 mod values;
 
 pub use check::{Check, Figure, Verdict};
-pub use render::{json, markdown};
+pub use render::{json, markdown, overview, section, verdict};
 
 use super::error::TheoryError;
 
@@ -86,11 +87,12 @@ impl Statement {
 impl Finding {
     /// The verdict on the statement.
     pub fn overall(&self) -> Overall {
-        let fails = |check: &&Check| check.verdict == Verdict::Fails;
-        if !self.checks.iter().filter(|check| check.reading.is_none()).any(|check| fails(&check)) {
+        let printed_fails = |check: &Check| check.reading.is_none() && check.verdict == Verdict::Fails;
+        if !self.checks.iter().any(printed_fails) {
             return Overall::Holds;
         }
-        let readings: Vec<_> = self.checks.iter().filter(|check| !fails(check)).filter_map(|check| check.reading).collect();
+        let holding = self.checks.iter().filter(|check| check.verdict == Verdict::Holds);
+        let readings: Vec<_> = holding.filter_map(|check| check.reading).collect();
         if readings.is_empty() { Overall::Fails } else { Overall::HoldsAsRead(readings) }
     }
 

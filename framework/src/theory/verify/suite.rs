@@ -1,7 +1,9 @@
 //! The games that statements are tested on, and profiles drawn from a named stream.
 
 use crate::stream::Stream;
-use crate::theory::games::{Congestion, Repair, Rewards, Spread, Tables, TwoLink, TwoState, safe_or_match};
+use crate::theory::games::{
+    Congestion, Repair, Rewards, Spread, Tables, TwoLink, TwoState, free_or_bound, safe_or_match,
+};
 use crate::theory::{FiniteGame, Profile, TabularGame, TheoryError};
 
 /// A game under its name.
@@ -56,6 +58,7 @@ pub fn team_games() -> Result<Vec<Named>, TheoryError> {
         two_state()?,
         named("two states x 5", &TwoState { scale: 5.0, ..TwoState::default() })?,
         named("safe or match", &safe_or_match(0.9))?,
+        named("free or bound", &free_or_bound(0.3))?,
         named("team congestion, 2 players", &congestion)?,
         named("team two-link routing, 3 players", &links)?,
     ])

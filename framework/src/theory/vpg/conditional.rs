@@ -30,11 +30,18 @@ pub struct SoftValues {
 impl Conditional {
     /// Every action equally likely.
     pub fn uniform(game: &TabularGame) -> Self {
-        let executed = Profile::uniform(game.layout());
-        let tables = (0..game.players()).map(|player| {
-            (0..game.states()).flat_map(|s| game.rows(s).map(move |_| 1.0 / game.shape(s)[player] as f64)).collect()
+        Self::from_executed(game, &Profile::uniform(game.layout()))
+    }
+
+    /// The tables that do not look at b, and execute this profile.
+    pub fn from_executed(game: &TabularGame, executed: &Profile) -> Self {
+        let mut tables = vec![Vec::new(); game.players()];
+        for_each_row(game, |state, _, joint| {
+            for (player, table) in tables.iter_mut().enumerate() {
+                table.push(executed.of(player, state)[joint[player]]);
+            }
         });
-        Self { tables: tables.collect(), executed }
+        Self { tables, executed: executed.clone() }
     }
 
     /// One iteration: Eq. 7 for all players at once, by the executed policies of before; then everyone executes its new
@@ -66,6 +73,10 @@ pub fn improve_table(game: &TabularGame, player: usize, table: &mut [f64], q: &[
         policy.extend(rows.clone().map(|row| table[row]));
         values.clear();
         values.extend(rows.clone().map(|row| q[row]));
+        // What the prior has never met is worth minus infinity, whatever the player does: nothing is learned there.
+        if values.iter().all(|q| q.is_infinite()) {
+            return;
+        }
         improve(&mut policy, &values, alpha, temperature);
         rows.zip(&policy).for_each(|(row, p)| table[row] = *p);
     });
@@ -80,6 +91,12 @@ pub fn execute(game: &TabularGame, player: usize, table: &[f64], model: &Profile
         let weight = others(model, player, state, joint);
         executed.of_mut(player, state)[joint[player]] += weight * table[row];
     });
+    // With three players or more, rounding in the sums would double with every iteration.
+    for state in 0..game.states() {
+        let part = executed.of_mut(player, state);
+        let sum: f64 = part.iter().sum();
+        part.iter_mut().for_each(|p| *p /= sum);
+    }
 }
 
 /// Def. 4.4: Q(s, a, b) and V(s) of `player`, who plays `table` against the opponent model `model` with the prior `prior`

@@ -43,6 +43,16 @@ pub enum End {
     Limit,
 }
 
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Converged => write!(f, "at rest"),
+            Self::Cycling { period } => write!(f, "cycling with period {period}"),
+            Self::Limit => write!(f, "still moving"),
+        }
+    }
+}
+
 /// What a run led to.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -50,6 +60,8 @@ pub struct Outcome {
     pub profile: Profile,
     /// Iterations done.
     pub iterations: usize,
+    /// The largest change of a probability in the last of them.
+    pub moved: f64,
     /// How it ended.
     pub end: End,
 }
@@ -74,8 +86,11 @@ impl Vpg {
         Ok(action_values(game, belief, values.of(player), player))
     }
 
-    /// The policies of `player` after its update (Eq. 7), written into `next`.
-    fn update(
+    /// The policies of `player` after its update (Eq. 7), written into its place in `next`, which holds those of before.
+    ///
+    /// # Errors
+    /// See [`values`].
+    pub fn update(
         &self,
         game: &TabularGame,
         belief: &Profile,
@@ -115,18 +130,19 @@ impl Vpg {
     pub fn run(&self, game: &TabularGame, start: Profile, limit: usize) -> Result<Outcome, TheoryError> {
         let mut profile = start;
         let mut cycles = CycleDetector::default();
+        let mut moved = 0.0;
         for iteration in 1..=limit {
-            let moved = self.iterate(game, &mut profile)?;
+            moved = self.iterate(game, &mut profile)?;
             let end = match cycles.push(&profile.values) {
                 _ if moved < REST => Some(End::Converged),
                 Some(period) => Some(End::Cycling { period }),
                 None => None,
             };
             if let Some(end) = end {
-                return Ok(Outcome { profile, iterations: iteration, end });
+                return Ok(Outcome { profile, iterations: iteration, moved, end });
             }
         }
-        Ok(Outcome { profile, iterations: limit, end: End::Limit })
+        Ok(Outcome { profile, iterations: limit, moved, end: End::Limit })
     }
 
     /// The largest difference of a probability to softmax(Qbar / tau): 0 at a fixed point, which is a Markov logit quantal

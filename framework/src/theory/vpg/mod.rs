@@ -17,6 +17,7 @@ pub use marginal::{End, Order, Outcome, Vpg};
 
 use super::error::TheoryError;
 use super::profile::softmax;
+use super::tabular::TabularGame;
 
 /// The step size of Eq. 7, alpha = eta / (1 - gamma).
 ///
@@ -35,15 +36,22 @@ pub fn step_size(eta: f64, discount: f64, temperature: f64) -> Result<f64, Theor
     }
     let alpha = eta / (1.0 - discount);
     if alpha * temperature > 1.0 + 1e-12 {
+        // Without the digits that rounding brings, and never above what is allowed.
+        let short = |x: f64| (x * 1e9 + 1e-3).floor() / 1e9;
         let what = format!(
             "eta {eta} with discount {discount} and temperature {temperature} makes alpha tau = {}; expected at most 1, \
              so an eta of at most {}",
-            alpha * temperature,
-            (1.0 - discount) / temperature
+            short(alpha * temperature),
+            short((1.0 - discount) / temperature)
         );
         return Err(TheoryError::Invalid(what));
     }
     Ok(alpha)
+}
+
+/// The discount that counts: a one-shot game has no next step, whatever its discount is.
+pub fn discount(game: &TabularGame) -> f64 {
+    if game.is_one_shot() { 0.0 } else { game.discount() }
 }
 
 /// The smoothness constant L of Lemma 5.4, of which 1 / L would be the paper's eta: an upper bound that is far from tight.
@@ -52,6 +60,12 @@ pub fn smoothness(players: usize, discount: f64, most_actions: usize) -> f64 {
     2.0 * (n + 1.0).powi(2) / rest.powi(3)
         + 2.0 * (n * n + n + 1.0) * (1.0 + (most_actions as f64).ln()) / rest.powi(2)
         + (3.0 * n + 2.0) / rest
+}
+
+/// The constant L of Lemma 5.4 for a game.
+pub fn smoothness_of(game: &TabularGame) -> f64 {
+    let most = (0..game.states()).flat_map(|state| game.shape(state)).copied().max().unwrap_or(1);
+    smoothness(game.players(), discount(game), most)
 }
 
 /// Eq. 7 for one distribution: pi^(1 - alpha tau) exp(alpha q) / Z, in place.

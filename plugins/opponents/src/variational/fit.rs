@@ -12,7 +12,7 @@ impl<T: Real> Networks<T> {
         self.expected_values(asked, out);
         if let Head::Categorical(_) = self.prior.head {
             let mut log_prior = std::mem::take(&mut self.room.log_prior);
-            self.prior.outputs(asked.observation);
+            self.prior.outputs(&asked.states());
             self.log_prior(self.prior.last_outputs(), latent, &mut log_prior);
             out.iter_mut().zip(&log_prior).for_each(|(value, log)| *value += log);
             self.room.log_prior = log_prior;
@@ -26,7 +26,7 @@ impl<T: Real> Networks<T> {
         self.weigh(asked, latent, &mut weight);
         // The weights of a state sum to 1; a fit takes those of all rows to average 1.
         weight.iter_mut().for_each(|weight| *weight *= asked.per_state as f64);
-        let step = self.model.fit(asked.observation, latent, Some(&weight), regulariser);
+        let step = self.model.fit(&asked.states(), latent, Some(&weight), regulariser);
         self.room.weight = weight;
         step
     }
@@ -38,15 +38,12 @@ impl<T: Real> Networks<T> {
         let (mut loss, mut gradient) = (Vec::new(), std::mem::take(&mut self.room.gradient));
         let head = self.model.head.clone();
         let outputs = match head {
-            Head::Categorical(n) => {
-                // One row a state.
-                let width = self.model.learner.net.sizes()[0];
-                let states: Vec<T> =
-                    asked.observation.chunks_exact(n * width).flat_map(|rows| &rows[..width]).copied().collect();
+            Head::Categorical(_) => {
+                let (states, width) = (asked.states(), self.model.learner.net.sizes()[0]);
                 let mut target = Vec::new();
                 self.expected_values(asked, &mut target);
                 let mut log_prior = Vec::new();
-                self.prior.outputs(asked.observation);
+                self.prior.outputs(&states);
                 self.log_prior(self.prior.last_outputs(), latent, &mut log_prior);
                 let target: Vec<T> = target.iter().zip(&log_prior).map(|(q, log)| T::from_f64(q + log)).collect();
                 let scale = 1.0 / (states.len() / width / seeds) as f64;

@@ -103,7 +103,7 @@ impl Networks {
         let (seeds, states) = (streams.len(), params.states.min(batch));
         let seen = seed_rows(observation, seeds, batch, 0..states);
         let per_state = self.proposals_per_state(params);
-        let Self { prior, model, room, proposed, .. } = self;
+        let Self { prior, model, proposed, .. } = self;
         let head = prior.head.clone();
         let rows = seeds * states * per_state;
         proposals.actions.resize(rows * head.width(), 0.0);
@@ -113,9 +113,8 @@ impl Networks {
                 proposed.latent.extend((0..rows).map(|row| (row % n) as f64));
             }
             (Head::Gaussian { .. }, Fit::Resampling) => {
-                repeat_rows(prior.outputs(&seen), head.outputs(), per_state, &mut room.gradient);
                 head.noise(streams, states * per_state, &mut proposed.noise);
-                head.latent(&room.gradient, &proposed.noise, &mut proposed.latent);
+                head.latent(prior.outputs(&seen), &proposed.noise, &mut proposed.latent);
                 smooth(&head, streams, params.smoothing, &mut proposed.latent);
             }
             (Head::Gaussian { .. }, Fit::ReverseKl) => {
@@ -194,7 +193,7 @@ impl Networks {
 }
 
 impl<T: Real> Networks<T> {
-    /// The logarithm of the smoothed prior of latents `[rows, width]`, given the prior's outputs, into `out` `[rows]`.
+    /// The logarithm of the smoothed prior of latents `[rows, times, width]`, given the prior's outputs, into `out`.
     pub fn log_prior(&self, outputs: &[T], latent: &[f64], out: &mut Vec<f64>) {
         let head = &self.prior.head;
         head.log_density(outputs, latent, out);
@@ -218,12 +217,6 @@ impl<T: Real> Networks<T> {
         }
         self.room.log_prior = log_prior;
     }
-}
-
-/// Every row of `values` `[rows, width]` `times` times in a row.
-pub(super) fn repeat_rows<T: Real>(values: &[T], width: usize, times: usize, out: &mut Vec<T>) {
-    out.clear();
-    values.chunks_exact(width).for_each(|row| (0..times).for_each(|_| out.extend_from_slice(row)));
 }
 
 /// Replaces a share of the latents by those of uniform actions.

@@ -39,6 +39,15 @@ pub(super) struct Answered<'a, T> {
     pub count: usize,
 }
 
+impl<T: Real> Answered<'_, T> {
+    /// What the agent sees in each state, once: `[S, states, width]`.
+    pub fn states(&self) -> Vec<T> {
+        let rows = self.weight.len() / self.count;
+        let width = self.observation.len() / rows;
+        self.observation.chunks_exact(self.per_state * width).flat_map(|rows| &rows[..width]).copied().collect()
+    }
+}
+
 impl<T: Real> Networks<T> {
     /// What value and reward see, with `times` actions of the agent for each row of the rest.
     pub fn value_input(&self, seen: &[T], action: &[T], opponents: &[&[T]], times: usize, out: &mut Vec<T>) {

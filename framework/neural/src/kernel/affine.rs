@@ -1,0 +1,136 @@
+//! Products of a weight matrix and a panel: a layer's outputs on the way forward, its inputs' gradient on the way back.
+//!
+//! A tile of some rows by two vectors of columns is summed up in registers; the rows of a product are split as evenly as
+//! possible into tiles of at most [`Vector::ROWS`]. Bias, ReLU and the mask of the way back are part of the tile.
+
+#![expect(unsafe_code, reason = "tiles are read and written by vectors")]
+
+use super::panel::{PANEL, Row};
+use super::vector::Vector;
+
+/// `out = weight^T x + bias` for a weight `[in, out]`, then ReLU with `relu`: panels `[in, 32]` to `[out, 32]`.
+#[inline(always)]
+pub fn forward<V: Vector>(
+    weight: &[V::Element],
+    bias: &[V::Element],
+    x: &[Row<V::Element>],
+    relu: bool,
+    out: &mut [Row<V::Element>],
+) {
+    assert!(weight.len() == x.len() * out.len() && bias.len() == out.len(), "a layer of {} to {}", x.len(), out.len());
+    product::<V, false>(weight, x, out, Some(bias), relu, None);
+}
+
+/// `out = weight g`, rows of a weight `[rows, out]`, and zero where `output`, what the layer below has put out, is not
+/// above zero: panels `[out, 32]` to `[rows, 32]`.
+#[inline(always)]
+pub fn backward<V: Vector>(
+    weight: &[V::Element],
+    g: &[Row<V::Element>],
+    output: Option<&[Row<V::Element>]>,
+    out: &mut [Row<V::Element>],
+) {
+    assert!(weight.len() == g.len() * out.len(), "a layer of {} to {}", out.len(), g.len());
+    assert!(output.is_none_or(|output| output.len() == out.len()), "a mask of {} rows", out.len());
+    product::<V, true>(weight, g, out, None, false, output);
+}
+
+/// The product by tiles: of a weight `[inner, rows]`, or with `TURNED` `[rows, inner]`.
+#[inline(always)]
+fn product<V: Vector, const TURNED: bool>(
+    weight: &[V::Element],
+    x: &[Row<V::Element>],
+    out: &mut [Row<V::Element>],
+    bias: Option<&[V::Element]>,
+    relu: bool,
+    mask: Option<&[Row<V::Element>]>,
+) {
+    let (rows, inner) = (out.len(), x.len());
+    let tiles = rows.div_ceil(V::ROWS);
+    let mut start = 0;
+    for tile in 0..tiles {
+        let end = (tile + 1) * rows / tiles;
+        for column in (0..PANEL).step_by(2 * V::LANES) {
+            // SAFETY: the weight has rows times inner numbers, the bias and the mask one each for a row (asserted by the
+            // callers), `start..end` is a range of rows and `column` leaves room for two vectors in a row of a panel.
+            unsafe {
+                let at = Tile {
+                    weight: weight.as_ptr().add(if TURNED { start * inner } else { start }),
+                    stride: if TURNED { inner } else { rows },
+                    inner,
+                    x: x.as_ptr().cast::<V::Element>().add(column),
+                    bias: bias.map(|bias| bias.as_ptr().add(start)),
+                    relu,
+                    mask: mask.map(|mask| mask.as_ptr().add(start).cast::<V::Element>().add(column)),
+                    out: out.as_mut_ptr().add(start).cast::<V::Element>().add(column),
+                };
+                match end - start {
+                    1 => at.compute::<V, 1, TURNED>(),
+                    2 => at.compute::<V, 2, TURNED>(),
+                    3 => at.compute::<V, 3, TURNED>(),
+                    4 => at.compute::<V, 4, TURNED>(),
+                    5 => at.compute::<V, 5, TURNED>(),
+                    6 => at.compute::<V, 6, TURNED>(),
+                    7 => at.compute::<V, 7, TURNED>(),
+                    8 => at.compute::<V, 8, TURNED>(),
+                    9 => at.compute::<V, 9, TURNED>(),
+                    _ => at.compute::<V, 10, TURNED>(),
+                }
+            }
+        }
+        start = end;
+    }
+}
+
+/// Where a tile's numbers start.
+struct Tile<T> {
+    weight: *const T,
+    /// From one row of the weight matrix to the next.
+    stride: usize,
+    /// Terms of each sum.
+    inner: usize,
+    x: *const T,
+    bias: Option<*const T>,
+    relu: bool,
+    mask: Option<*const T>,
+    out: *mut T,
+}
+
+impl<T: crate::real::Real> Tile<T> {
+    /// # Safety
+    /// As many rows as `ROWS` and two vectors of columns from there are inside of the matrices.
+    #[inline(always)]
+    unsafe fn compute<V: Vector<Element = T>, const ROWS: usize, const TURNED: bool>(self) {
+        // SAFETY: all places are inside of the matrices, as the caller says.
+        unsafe {
+            let zero = V::splat(T::default());
+            let mut sums = [[zero; 2]; ROWS];
+            if let Some(bias) = self.bias {
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    *sums = [V::splat(*bias.add(i)); 2];
+                }
+            }
+            for k in 0..self.inner {
+                let x = self.x.add(k * PANEL);
+                let x = [V::load(x), V::load(x.add(V::LANES))];
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let place = if TURNED { i * self.stride + k } else { k * self.stride + i };
+                    let w = V::splat(*self.weight.add(place));
+                    *sums = [sums[0].add_product(w, x[0]), sums[1].add_product(w, x[1])];
+                }
+            }
+            for (i, sums) in sums.into_iter().enumerate() {
+                for (half, mut sum) in sums.into_iter().enumerate() {
+                    let place = i * PANEL + half * V::LANES;
+                    if self.relu {
+                        sum = sum.at_least(zero);
+                    }
+                    if let Some(mask) = self.mask {
+                        sum = sum.where_positive(V::load(mask.add(place)));
+                    }
+                    sum.store(self.out.add(place));
+                }
+            }
+        }
+    }
+}

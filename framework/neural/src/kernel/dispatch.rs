@@ -1,0 +1,145 @@
+//! The choice of the processor's instructions, at run time.
+
+use super::elementwise::{Approach, Descent, SumOfSquares, Tanh};
+use super::vector::{Portable, Vector};
+use crate::pass::{Backward, Forward};
+
+/// Something to compute with vectors of whatever length the processor has.
+pub trait Work<T> {
+    /// Computes it. To be inlined, with all that it calls, into a function for which the vector's instructions are
+    /// enabled.
+    fn run<V: Vector<Element = T>>(self);
+}
+
+/// The kernels, with the best vectors of a number type that the processor has. They are compiled in this crate, once, and
+/// not again in every crate that computes with them.
+pub trait Kernels: Sized {
+    /// A network's way forward.
+    fn forward(work: Forward<Self>);
+    /// A network's way back.
+    fn backward(work: Backward<Self>);
+    /// A step of the optimiser.
+    fn descend(work: Descent<Self>);
+    /// A soft update.
+    fn approach(work: Approach<Self>);
+    /// The square of a norm.
+    fn sum_of_squares(work: SumOfSquares<Self>);
+    /// Hyperbolic tangents.
+    fn tanh_all(work: Tanh<Self>);
+}
+
+macro_rules! kernels {
+    ($type:ident, $run:ident: $($kernel:ident($work:ident)),*) => {
+        impl Kernels for $type {
+            $(
+                #[inline(never)]
+                fn $kernel(work: $work<$type>) {
+                    $run(work);
+                }
+            )*
+        }
+    };
+}
+
+kernels!(f32, run_f32: forward(Forward), backward(Backward), descend(Descent), approach(Approach),
+    sum_of_squares(SumOfSquares), tanh_all(Tanh));
+kernels!(f64, run_f64: forward(Forward), backward(Backward), descend(Descent), approach(Approach),
+    sum_of_squares(SumOfSquares), tanh_all(Tanh));
+
+/// Sets of instructions that there are vectors of `f32` for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Instructions {
+    /// x86-64 with AVX-512: 16 numbers.
+    Avx512,
+    /// x86-64 with AVX2 and fused multiply-add: 8 numbers.
+    Avx2,
+    /// Whatever the compiler makes of groups of 4 numbers, on any processor.
+    Portable,
+}
+
+impl Instructions {
+    /// All, the best first.
+    pub const ALL: [Self; 3] = [Self::Avx512, Self::Avx2, Self::Portable];
+
+    /// Whether the processor has them.
+    pub fn exist(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx512 = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl");
+            match self {
+                Self::Avx512 => avx512 && avx2,
+                Self::Avx2 => avx2,
+                Self::Portable => true,
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            self == Self::Portable
+        }
+    }
+
+    /// The best that the processor has; in tests, those of [`with`] on its thread.
+    fn chosen() -> Self {
+        #[cfg(test)]
+        if let Some(chosen) = CHOSEN.get() {
+            return chosen;
+        }
+        Self::ALL.into_iter().find(|set| set.exist()).unwrap_or(Self::Portable)
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    static CHOSEN: std::cell::Cell<Option<Instructions>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs something with given instructions, which have to exist, instead of the best.
+#[cfg(test)]
+pub fn with<T>(set: Instructions, run: impl FnOnce() -> T) -> T {
+    CHOSEN.set(Some(set));
+    let result = run();
+    CHOSEN.set(None);
+    result
+}
+
+/// Computes with vectors of `f32`.
+fn run_f32(work: impl Work<f32>) {
+    match Instructions::chosen() {
+        #[cfg(target_arch = "x86_64")]
+        set @ (Instructions::Avx512 | Instructions::Avx2) => run_x86(set, work),
+        _ => work.run::<Portable<f32>>(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn run_x86(set: Instructions, work: impl Work<f32>) {
+    use super::x86::{Avx2, Avx512};
+
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]
+    fn avx512(work: impl Work<f32>) {
+        work.run::<Avx512>();
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    fn avx2(work: impl Work<f32>) {
+        work.run::<Avx2>();
+    }
+
+    assert!(set.exist(), "this processor has no {set:?}");
+    match set {
+        #[expect(unsafe_code, reason = "whether the processor has the instructions is known at run time only")]
+        // SAFETY: the processor has them, as was just seen.
+        Instructions::Avx512 => unsafe { avx512(work) },
+        #[expect(unsafe_code, reason = "as above")]
+        // SAFETY: as above.
+        _ => unsafe { avx2(work) },
+    }
+}
+
+/// Computes with `f64`, where nothing has to be fast.
+fn run_f64(work: impl Work<f64>) {
+    work.run::<Portable<f64>>();
+}

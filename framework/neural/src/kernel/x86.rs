@@ -1,0 +1,252 @@
+//! Vectors of AVX-512 and AVX2.
+//!
+//! Nobody but [`dispatch`](super::dispatch) names these types, and only inside of functions for which the instructions are
+//! enabled, on processors that have them. All functions are inlined into those.
+
+#![expect(unsafe_code, reason = "the processor's instructions")]
+
+use super::vector::Vector;
+use std::arch::x86_64::*;
+
+/// 16 numbers in one of 32 registers. A row of 100 is 10 tiles of 10 rows.
+#[derive(Clone, Copy)]
+pub struct Avx512(__m512);
+
+impl Avx512 {
+    /// Its blocks of four numbers.
+    #[inline(always)]
+    fn rows(self) -> [__m128; 4] {
+        // SAFETY: the instructions are enabled.
+        unsafe {
+            [
+                _mm512_extractf32x4_ps::<0>(self.0),
+                _mm512_extractf32x4_ps::<1>(self.0),
+                _mm512_extractf32x4_ps::<2>(self.0),
+                _mm512_extractf32x4_ps::<3>(self.0),
+            ]
+        }
+    }
+}
+
+impl Vector for Avx512 {
+    type Element = f32;
+    const LANES: usize = 16;
+    const ROWS: usize = 10;
+    const SIDES: (usize, usize) = (5, 5);
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        Self(unsafe { _mm512_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        // SAFETY: the instructions are enabled.
+        Self(unsafe { _mm512_set1_ps(x) })
+    }
+
+    #[inline(always)]
+    unsafe fn repeat4(from: *const f32) -> Self {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        Self(unsafe { _mm512_broadcast_f32x4(_mm_loadu_ps(from)) })
+    }
+
+    #[inline(always)]
+    unsafe fn each4(from: *const f32) -> Self {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        unsafe {
+            let which = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+            Self(_mm512_permutevar_ps(Self::repeat4(from).0, which))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_to_rows(self, to: *mut f32, stride: usize) {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        unsafe {
+            for (i, row) in self.rows().into_iter().enumerate() {
+                let to = to.add(i * stride);
+                _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), row));
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_rows(self, to: *mut f32, stride: usize) {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        unsafe {
+            for (i, row) in self.rows().into_iter().enumerate() {
+                _mm_storeu_ps(to.add(i * stride), row);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn transpose4([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+        // SAFETY: the instructions are enabled.
+        unsafe {
+            let low = [_mm512_unpacklo_ps(a.0, b.0), _mm512_unpacklo_ps(c.0, d.0)].map(|x| _mm512_castps_pd(x));
+            let high = [_mm512_unpackhi_ps(a.0, b.0), _mm512_unpackhi_ps(c.0, d.0)].map(|x| _mm512_castps_pd(x));
+            let all = [
+                _mm512_unpacklo_pd(low[0], low[1]),
+                _mm512_unpackhi_pd(low[0], low[1]),
+                _mm512_unpacklo_pd(high[0], high[1]),
+                _mm512_unpackhi_pd(high[0], high[1]),
+            ];
+            all.map(|x| Self(_mm512_castpd_ps(x)))
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: the instructions are enabled.
+        Self(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn add_product(self, a: Self, b: Self) -> Self {
+        // SAFETY: the instructions are enabled.
+        Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
+    }
+
+    #[inline(always)]
+    fn at_least(self, floor: Self) -> Self {
+        // With NaN the instruction returns its second operand.
+        // SAFETY: the instructions are enabled.
+        Self(unsafe { _mm512_max_ps(floor.0, self.0) })
+    }
+
+    #[inline(always)]
+    fn where_positive(self, x: Self) -> Self {
+        // SAFETY: the instructions are enabled.
+        unsafe {
+            let positive = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(x.0, _mm512_setzero_ps());
+            Self(_mm512_maskz_mov_ps(positive, self.0))
+        }
+    }
+}
+
+/// 8 numbers in one of 16 registers.
+#[derive(Clone, Copy)]
+pub struct Avx2(__m256);
+
+impl Avx2 {
+    /// Its blocks of four numbers.
+    #[inline(always)]
+    fn rows(self) -> [__m128; 2] {
+        // SAFETY: the instructions are enabled.
+        unsafe { [_mm256_extractf128_ps::<0>(self.0), _mm256_extractf128_ps::<1>(self.0)] }
+    }
+}
+
+impl Vector for Avx2 {
+    type Element = f32;
+    const LANES: usize = 8;
+    const ROWS: usize = 6;
+    const SIDES: (usize, usize) = (4, 3);
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        Self(unsafe { _mm256_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        // SAFETY: the instructions are enabled.
+        Self(unsafe { _mm256_set1_ps(x) })
+    }
+
+    #[inline(always)]
+    unsafe fn repeat4(from: *const f32) -> Self {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        unsafe {
+            let four = _mm_loadu_ps(from);
+            Self(_mm256_set_m128(four, four))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn each4(from: *const f32) -> Self {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        unsafe {
+            let pair = _mm256_castpd_ps(_mm256_set1_pd(from.cast::<f64>().read_unaligned()));
+            Self(_mm256_permutevar_ps(pair, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_to_rows(self, to: *mut f32, stride: usize) {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        unsafe {
+            for (i, row) in self.rows().into_iter().enumerate() {
+                let to = to.add(i * stride);
+                _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), row));
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_rows(self, to: *mut f32, stride: usize) {
+        // SAFETY: the memory is as the caller promises; the instructions are enabled.
+        unsafe {
+            for (i, row) in self.rows().into_iter().enumerate() {
+                _mm_storeu_ps(to.add(i * stride), row);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn transpose4([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+        // SAFETY: the instructions are enabled.
+        unsafe {
+            let low = [_mm256_unpacklo_ps(a.0, b.0), _mm256_unpacklo_ps(c.0, d.0)].map(|x| _mm256_castps_pd(x));
+            let high = [_mm256_unpackhi_ps(a.0, b.0), _mm256_unpackhi_ps(c.0, d.0)].map(|x| _mm256_castps_pd(x));
+            let all = [
+                _mm256_unpacklo_pd(low[0], low[1]),
+                _mm256_unpackhi_pd(low[0], low[1]),
+                _mm256_unpacklo_pd(high[0], high[1]),
+                _mm256_unpackhi_pd(high[0], high[1]),
+            ];
+            all.map(|x| Self(_mm256_castpd_ps(x)))
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: the instructions are enabled.
+        Self(unsafe { _mm256_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn add_product(self, a: Self, b: Self) -> Self {
+        // SAFETY: the instructions are enabled.
+        Self(unsafe { _mm256_fmadd_ps(a.0, b.0, self.0) })
+    }
+
+    #[inline(always)]
+    fn at_least(self, floor: Self) -> Self {
+        // With NaN the instruction returns its second operand.
+        // SAFETY: the instructions are enabled.
+        Self(unsafe { _mm256_max_ps(floor.0, self.0) })
+    }
+
+    #[inline(always)]
+    fn where_positive(self, x: Self) -> Self {
+        // SAFETY: the instructions are enabled.
+        unsafe { Self(_mm256_and_ps(self.0, _mm256_cmp_ps::<_CMP_GT_OQ>(x.0, _mm256_setzero_ps()))) }
+    }
+}
