@@ -1,13 +1,14 @@
-//! Equiflow is a plugin-based simulation framework for multi-agent game learning. One ECS world holds agents and
-//! environments as components; games and algorithms are plugins that systems run on; a RON file describes a run.
+//! Equiflow is a plugin-based simulation framework for multi-agent game learning. One ECS world holds agents,
+//! opponent models and environments as components; games, algorithms and kinds of opponent models are plugins; a RON file
+//! describes a run.
 //!
 //! # Layout
 //!
 //! A run file ([`run`]) is resolved against the plugins ([`plugin`], [`loader`], [`registry`]) into a world
 //! ([`simulation`], [`app`]) of environments and agents ([`environment`], [`agent`]) that play a [`game`] by an
-//! [`algorithm`]. The step schedule ([`schedule`]) runs their systems over and over; what happens is recorded
-//! ([`record`]), and reports ([`report`]) are computed from the records on disk. What can be computed exactly of finite
-//! games is in [`theory`], which knows nothing of the rest.
+//! [`algorithm`], with a model of each [`opponent`] where it wants one. The step schedule ([`schedule`]) runs their
+//! systems over and over; what happens is recorded ([`record`]), and reports ([`report`]) are computed from the records
+//! on disk. What can be computed exactly of finite games is in [`theory`], which knows nothing of the rest.
 //!
 //! A new game needs [`prelude`] only; see [`game::Game`] for a whole one.
 

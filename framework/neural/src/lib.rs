@@ -16,7 +16,10 @@
 //! * [`losses`]: the TD target, the critic's and the deterministic actor's loss.
 //! * [`action_box`]: from a network's output to an action within bounds.
 //! * [`noise`]: exploration around a deterministic policy, in plain `f32`.
-//! * [`actor`]: the two together with a network and its target: the deterministic policy of DDPG and its kin.
+//! * [`head`], [`density`]: stochastic policies, tanh-Gaussian or categorical, and the network of one.
+//! * [`input`]: inputs put together from several blocks, side by side.
+//! * [`temperature`]: what entropy is worth, by step.
+//! * [`actor`]: a network, its target and exploration: the deterministic policy of DDPG and its kin.
 //! * [`convert`]: slices to tensors and back, tensors to snapshots and back.
 //! * [`exclusive`], [`threads`]: tensors inside components; one libtorch thread per lane.
 //! * [`testing`]: fixtures of PyTorch's numbers.
