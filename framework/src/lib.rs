@@ -21,6 +21,7 @@ pub mod loader;
 pub mod plugin;
 pub mod registry;
 
+pub mod profile;
 pub mod schedule;
 pub mod simulation;
 

@@ -26,6 +26,11 @@ impl Workers {
         Self { pool }
     }
 
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        self.pool.as_ref().map_or(1, |pool| pool.thread_num() + 1)
+    }
+
     /// Calls `work` on every item. On one thread nothing is allocated.
     pub fn for_each<I: Iterator<Item: Send>>(&self, items: I, work: impl Fn(I::Item) + Sync) {
         match &self.pool {

@@ -3,8 +3,9 @@
 //! Both go seed by seed, so that a seed's bits do not depend on the others, and panel by panel (see
 //! [`kernel`](crate::kernel)): 32 columns of a batch go through all layers while they are in the first cache.
 
-use crate::kernel::{PANEL, Row, Vector, Work, affine, outer, panel};
+use crate::kernel::{PANEL, Row, Vector, Work, affine, outer, panel, yardstick};
 use crate::real::Real;
+use equiflow::profile::count_products;
 use std::ops::Range;
 
 /// Panels that go back together: as many columns are summed up before a gradient is added to.
@@ -49,6 +50,11 @@ impl<'a, T> Layers<'a, T> {
         self.sizes.len() - 1
     }
 
+    /// Numbers in the weights of the layers from the given one on.
+    fn weights_from(&self, layer: usize) -> usize {
+        self.sizes[layer..].windows(2).map(|pair| pair[0] * pair[1]).sum()
+    }
+
     /// Width of the widest layer.
     fn widest(&self) -> usize {
         self.sizes.iter().copied().max().unwrap_or_default()
@@ -82,6 +88,7 @@ impl<T: Real> Pass<T> {
         let out = layers.sizes[layers.count()];
         self.last.resize(out, Row::default());
         self.output.resize(rows * out, T::default());
+        count_products(2 * (rows * layers.weights_from(0)) as u64, yardstick);
         T::forward(Forward { pass: self, layers, x });
     }
 
@@ -95,6 +102,12 @@ impl<T: Real> Pass<T> {
             Gradient::Input(columns, out) => (out.len(), seeds * batch * columns.len()),
         };
         assert_eq!(numbers.0, numbers.1, "the length of a gradient");
+        // Through all layers but the first, and what is wanted in the end.
+        let wanted = match &gradient {
+            Gradient::Parameters(_) => layers.weights_from(0),
+            Gradient::Input(columns, _) => columns.len() * layers.sizes[1],
+        };
+        count_products(2 * (seeds * batch * (layers.weights_from(1) + wanted)) as u64, yardstick);
         let widest = layers.widest();
         for buffer in &mut self.gradients {
             buffer.resize((BLOCK * widest).max(buffer.len()), Row::default());

@@ -1,5 +1,6 @@
 //! The program's commands, one file each. Exit codes: 0 done, 1 some part failed, 2 bad input.
 
+mod bench;
 mod check;
 mod describe;
 mod doctor;
@@ -51,6 +52,8 @@ enum Log {
 enum Command {
     /// Run a run file
     Run(run::RunArgs),
+    /// Time a run, records included, and print one line of figures
+    Bench(bench::BenchArgs),
     /// Find every mistake of run files without running them
     Check(check::CheckArgs),
     /// List plugins, games, algorithms and opponent models
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
     start_log(cli.global.log);
     match cli.command {
         Command::Run(args) => run::run(&args, &cli.global),
+        Command::Bench(args) => bench::bench(&args, &cli.global),
         Command::Check(args) => check::check(&args, &cli.global),
         Command::List => list::list(&cli.global),
         Command::Describe(args) => describe::describe(&args, &cli.global),

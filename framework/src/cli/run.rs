@@ -14,6 +14,7 @@ use super::{FileArgs, Global, bad_input, failed, print_mistakes, resolve};
 use crate::app::App;
 use crate::loader::Plugins;
 use crate::plugin::BUILD_ID;
+use crate::profile;
 use crate::record::{EntryName, Sink, slug};
 use crate::report::manifest::{BestKnown, EntryManifest, FailedSeed, Host, Manifest, Moment, Outcome, PluginManifest};
 use crate::report::{drawings, table, write_all};
@@ -33,6 +34,9 @@ pub(super) struct RunArgs {
     /// Threads that seeds are spread over; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Also say where the time goes: per stage of a step, and how fast the networks are multiplied
+    #[arg(long)]
+    profile: bool,
 }
 
 pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
@@ -46,6 +50,9 @@ pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
             return bad_input();
         }
     };
+    if args.profile {
+        profile::install(&mut app);
+    }
     let folder = match results_folder(&args.out, &run.name) {
         Ok(folder) => folder,
         Err(error) => {
@@ -65,7 +72,7 @@ pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
 }
 
 /// A folder of the run's own: `<out>/<run>/<time>`, with a number behind it when that is taken.
-fn results_folder(out: &Path, name: &str) -> io::Result<PathBuf> {
+pub(super) fn results_folder(out: &Path, name: &str) -> io::Result<PathBuf> {
     let parent = out.join(slug(name));
     std::fs::create_dir_all(&parent)?;
     let time: String = Moment::now().utc.chars().filter(|c| c.is_ascii_digit()).collect();
@@ -81,15 +88,15 @@ fn results_folder(out: &Path, name: &str) -> io::Result<PathBuf> {
 }
 
 /// A run whose results are written to a folder.
-struct Recorded {
+pub(super) struct Recorded {
     folder: PathBuf,
     manifest: Manifest,
-    sink: Sink,
-    simulation: Simulation,
+    pub(super) sink: Sink,
+    pub(super) simulation: Simulation,
 }
 
 impl Recorded {
-    fn start(folder: &Path, run: Run, app: App, plugins: &Plugins) -> io::Result<Self> {
+    pub(super) fn start(folder: &Path, run: Run, app: App, plugins: &Plugins) -> io::Result<Self> {
         std::fs::write(folder.join("run.ron"), run.to_ron())?;
         let manifest = manifest(folder, &run, plugins);
         manifest.write(folder).map_err(io::Error::other)?;
@@ -143,6 +150,7 @@ impl Recorded {
             let mine = failures.iter().filter(|failure| failure.entry == index);
             entry.failed_seeds = mine.map(|failure| failed_seed(failure, limit)).collect();
         }
+        self.manifest.profile = profile::take(self.simulation.app());
         self.manifest.finished = Some(Moment::now());
         self.manifest.outcome = match (interrupted, failures.is_empty()) {
             (true, _) => Outcome::Interrupted,
@@ -227,5 +235,6 @@ fn manifest(folder: &Path, run: &Run, plugins: &Plugins) -> Manifest {
         command: std::env::args().collect(),
         plugins: loaded.collect(),
         entries: entries.collect(),
+        profile: None,
     }
 }

@@ -46,6 +46,7 @@ pub fn manifest(seeds: &[u64], labels: &[&str]) -> Manifest {
         command: vec!["equiflow".to_owned(), "run".to_owned(), "runs/differential_game.ron".to_owned()],
         plugins: vec![PluginManifest { name: "gpi".into(), file: "libgpi.so".into(), build: "4567cdef".into() }],
         entries: labels.iter().map(entry).collect(),
+        profile: None,
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ReportError;
 use crate::game::Place;
+use crate::profile::Profile;
 use crate::run::Cell;
 
 /// The manifest's name in a results folder.
@@ -55,6 +56,8 @@ pub struct Manifest {
     pub plugins: Vec<PluginManifest>,
     /// The curves of the comparison, in the run file's order. Labels are unique.
     pub entries: Vec<EntryManifest>,
+    /// Where the time went, if it was measured.
+    pub profile: Option<Profile>,
 }
 
 /// How a run stands. A run that was killed says `running` for ever.

@@ -12,6 +12,7 @@ use super::{
     summary::{Budget, EntrySummary, GameSummary, Improvement, Summary},
     table::{lines, median_steps, nash_conv_header, seeds, speed},
 };
+use crate::profile::Profile;
 
 /// The Markdown summary's name in a results folder.
 pub const MARKDOWN_FILE: &str = "summary.md";
@@ -44,6 +45,10 @@ pub(super) fn markdown(summary: &Summary, figures: &[Drawn]) -> String {
         for drawn in figures.iter().filter(|drawn| drawn.game.is_none()) {
             text += &figure(drawn);
         }
+    }
+    if let Some(profile) = &summary.profile {
+        text += "\n## Where the time went\n";
+        text += &table(&Profile::COLUMNS, profile.rows().into_iter().map(Vec::from));
     }
     text += "\n## What the numbers are\n";
     for line in lines(summary).into_iter().chain(further_lines()) {

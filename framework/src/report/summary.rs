@@ -19,6 +19,7 @@ use super::{
     stats::{Bootstrap, Interval},
     success::{evaluations, steps_to_success},
 };
+use crate::profile::Profile;
 use crate::run::Cell;
 
 /// The summary's name in a results folder.
@@ -48,6 +49,8 @@ pub struct Summary {
     pub maps: Vec<Map>,
     /// What was left out of the records and why, and which seeds end on a cycle, one sentence each.
     pub notes: Vec<String>,
+    /// Where the time went, if it was measured.
+    pub profile: Option<Profile>,
 }
 
 /// How much every seed of every entry may play: it is the same for all entries of a run.
@@ -180,6 +183,7 @@ impl Summary {
             maps: maps(&entries),
             entries,
             notes: records.notes.clone(),
+            profile: manifest.profile.clone(),
         }
     }
 

@@ -14,6 +14,7 @@ use super::{
     stats::RESAMPLES,
     summary::{EntrySummary, NashConv, Summary},
 };
+use crate::profile::Profile;
 
 /// The terminal table's width in columns.
 const WIDTH: u16 = 110;
@@ -40,6 +41,7 @@ pub fn terminal(summary: &Summary) -> String {
         }
     }
     tables.extend(summary.maps.iter().map(map_table));
+    tables.extend(summary.profile.as_ref().map(profile_table));
     // A table of one column wraps the lines below at the same width.
     let mut below = Table::new();
     below.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
@@ -82,6 +84,14 @@ fn map_table(map: &Map) -> String {
         let cells = cells.iter().map(|cell| cell.map_or_else(|| NONE.to_owned(), |cell| count(&cell)));
         table.add_row(std::iter::once(name.to_owned()).chain(cells));
     }
+    ruled(table)
+}
+
+/// Where the time went.
+fn profile_table(profile: &Profile) -> String {
+    let mut table = Table::new();
+    table.set_header(Profile::COLUMNS);
+    table.add_rows(profile.rows());
     ruled(table)
 }
 
@@ -191,6 +201,7 @@ pub(super) fn lines(summary: &Summary) -> Vec<String> {
         ));
     }
     lines.extend(summary.notes.iter().cloned());
+    lines.extend(summary.profile.iter().map(Profile::sentence).filter(|sentence| !sentence.is_empty()));
     lines
 }
 

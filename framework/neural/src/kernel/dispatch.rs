@@ -106,7 +106,7 @@ pub fn with<T>(set: Instructions, run: impl FnOnce() -> T) -> T {
 }
 
 /// Computes with vectors of `f32`.
-fn run_f32(work: impl Work<f32>) {
+pub fn run_f32(work: impl Work<f32>) {
     match Instructions::chosen() {
         #[cfg(target_arch = "x86_64")]
         set @ (Instructions::Avx512 | Instructions::Avx2) => run_x86(set, work),

@@ -5,6 +5,7 @@
 //! * [`panel`]: the layout in which networks compute.
 //! * [`affine`]: a layer forward and back; [`outer`]: the gradient with respect to its weight.
 //! * [`elementwise`]: loops over flat numbers.
+//! * [`yardstick`]: how fast a product is at best.
 //!
 //! Everything between a dispatch and the vectors is `#[inline(always)]`: a function of its own would be compiled for any
 //! processor, without the instructions that were chosen.
@@ -18,9 +19,11 @@ pub(crate) mod panel;
 pub(crate) mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+mod yardstick;
 
 pub use dispatch::Kernels;
 pub(crate) use dispatch::Work;
 pub(crate) use memory::Flat;
 pub(crate) use panel::{PANEL, Row};
 pub(crate) use vector::Vector;
+pub(crate) use yardstick::yardstick;

@@ -1,0 +1,194 @@
+//! Where the time of a run goes: what each stage of the step takes, and how fast the networks are multiplied.
+//!
+//! Off, nothing is measured: the systems that take the times are not in the schedule, and [`count_products`] looks at one
+//! flag. On, they touch nothing but clocks and counters, so the numbers of the run stay the same.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use bevy_ecs::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::schedule::{LearnSystems, Step, StepSystems};
+use crate::workers::Workers;
+
+static ON: AtomicBool = AtomicBool::new(false);
+static PRODUCTS: AtomicU64 = AtomicU64::new(0);
+static YARDSTICK: OnceLock<fn() -> f64> = OnceLock::new();
+
+/// Counts floating-point operations of matrix products (two for a multiplication with its addition) while a run is
+/// profiled. `yardstick` measures how many a second one core does at best in products of such shapes.
+#[inline]
+pub fn count_products(operations: u64, yardstick: fn() -> f64) {
+    if ON.load(Ordering::Relaxed) {
+        PRODUCTS.fetch_add(operations, Ordering::Relaxed);
+        let _ = YARDSTICK.set(yardstick);
+    }
+}
+
+/// Where the time of a run went; in the manifest and in the summary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Threads that the lanes were spread over.
+    pub threads: usize,
+    /// In the order of a step; the parts of learning stand for the whole of it. Last what lies between two steps: writing
+    /// the records.
+    pub stages: Vec<StageProfile>,
+    /// Floating-point operations a second that one core does at best in products of the networks' shapes, measured when
+    /// the run had ended; `None` where no network took part.
+    pub best_per_second: Option<f64>,
+}
+
+/// One stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageProfile {
+    /// Its name.
+    pub name: String,
+    /// Seconds that passed in it.
+    pub seconds: f64,
+    /// Floating-point operations of its matrix products.
+    pub operations: f64,
+}
+
+impl Profile {
+    /// Seconds of all stages.
+    pub fn seconds(&self) -> f64 {
+        self.stages.iter().map(|stage| stage.seconds).sum()
+    }
+
+    /// A row per stage that took any time: its name, seconds, share of the time, and the operations a second that its
+    /// products reached. A sentence about the latter follows from [`Profile::sentence`].
+    pub fn rows(&self) -> Vec<[String; 4]> {
+        let all = self.seconds();
+        let stages = self.stages.iter().filter(|stage| stage.seconds > 0.0);
+        let row = |stage: &StageProfile| {
+            let rate = stage.operations / stage.seconds / 1e9;
+            [
+                stage.name.clone(),
+                format!("{:.3}", stage.seconds),
+                format!("{:.1}%", 100.0 * stage.seconds / all),
+                if stage.operations > 0.0 { format!("{rate:.1}") } else { "-".to_owned() },
+            ]
+        };
+        stages.map(row).collect()
+    }
+
+    /// What the columns of [`Profile::rows`] are.
+    pub const COLUMNS: [&str; 4] = ["stage", "seconds", "share", "GFLOP/s"];
+
+    /// How fast learning multiplies, of what the cores do at best; empty where no network learns.
+    pub fn sentence(&self) -> String {
+        let learns = |stage: &&StageProfile| stage.name.starts_with("Learn");
+        let (mut seconds, mut operations) = (0.0, 0.0);
+        for stage in self.stages.iter().filter(learns) {
+            seconds += stage.seconds;
+            operations += stage.operations;
+        }
+        let Some(best) = self.best_per_second.filter(|_| operations > 0.0) else { return String::new() };
+        let (rate, threads) = (operations / seconds / 1e9, self.threads);
+        let best = best * threads as f64 / 1e9;
+        let of = if threads == 1 { "one core".to_owned() } else { format!("{threads} threads") };
+        format!(
+            "Learning multiplies at {rate:.1} GFLOP/s, {:.0}% of the {best:.0} GFLOP/s that {of} can reach in products \
+             of such shapes.",
+            100.0 * rate / best
+        )
+    }
+}
+
+/// A stretch of a step whose time is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stretch {
+    Of(StepSystems),
+    OfLearning(LearnSystems),
+}
+
+/// All stretches in their order.
+const STRETCHES: [Stretch; 17] = {
+    use {LearnSystems::*, StepSystems::*, Stretch::*};
+    [
+        Of(First),
+        Of(Observe),
+        Of(Model),
+        Of(Act),
+        Of(Play),
+        Of(Remember),
+        OfLearning(Request),
+        OfLearning(Sample),
+        OfLearning(Predict),
+        OfLearning(Target),
+        OfLearning(Answer),
+        OfLearning(Fit),
+        OfLearning(Update),
+        OfLearning(Publish),
+        Of(Evaluate),
+        Of(Record),
+        Of(Last),
+    ]
+};
+
+/// What has been measured.
+#[derive(Resource)]
+struct Meter {
+    last: Option<(Instant, u64)>,
+    /// Seconds and operations of each stretch, and of what lies between two steps.
+    sums: [(f64, u64); STRETCHES.len() + 1],
+}
+
+impl Meter {
+    /// Counts what has passed since the last call to a stretch.
+    fn lap(&mut self, number: usize) {
+        let now = (Instant::now(), PRODUCTS.load(Ordering::Relaxed));
+        if let Some((then, products)) = self.last.replace(now) {
+            self.sums[number].0 += (now.0 - then).as_secs_f64();
+            self.sums[number].1 += now.1 - products;
+        }
+    }
+}
+
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Lap(usize);
+
+/// Puts the systems that take the times into the step. To be called before anything runs, once in a process.
+pub fn install(app: &mut App) {
+    ON.store(true, Ordering::Relaxed);
+    PRODUCTS.store(0, Ordering::Relaxed);
+    app.world.insert_resource(Meter { last: None, sums: [(0.0, 0); STRETCHES.len() + 1] });
+    app.systems(Step, |step| {
+        let between = |mut meter: ResMut<Meter>| meter.lap(STRETCHES.len());
+        step.add_systems(between.before(StepSystems::First));
+        for (number, stretch) in STRETCHES.into_iter().enumerate() {
+            let lap = (move |mut meter: ResMut<Meter>| meter.lap(number)).in_set(Lap(number));
+            let lap = match stretch {
+                Stretch::Of(set) => lap.after(set),
+                Stretch::OfLearning(set) => lap.after(set),
+            };
+            match STRETCHES.get(number + 1) {
+                Some(Stretch::Of(next)) => step.add_systems(lap.before(*next)),
+                Some(Stretch::OfLearning(next)) => step.add_systems(lap.before(*next)),
+                None => step.add_systems(lap),
+            };
+        }
+    });
+}
+
+/// What was measured, if anything; measures the yardstick, which takes a moment.
+pub fn take(app: &App) -> Option<Profile> {
+    let meter = app.world.get_resource::<Meter>()?;
+    let names = STRETCHES.iter().map(|stretch| match stretch {
+        Stretch::Of(set) => format!("{set:?}"),
+        Stretch::OfLearning(set) => format!("Learn: {set:?}"),
+    });
+    let stages = names.chain(["writing records".to_owned()]).zip(meter.sums);
+    Some(Profile {
+        threads: app.world.resource::<Workers>().threads(),
+        stages: stages
+            .map(|(name, (seconds, operations))| StageProfile { name, seconds, operations: operations as f64 })
+            .collect(),
+        best_per_second: YARDSTICK.get().map(|yardstick| yardstick()),
+    })
+}
