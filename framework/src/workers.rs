@@ -31,15 +31,14 @@ impl Workers {
         self.pool.as_ref().map_or(1, |pool| pool.thread_num() + 1)
     }
 
-    /// Calls `work` on every item. On one thread nothing is allocated.
-    pub fn for_each<I: Iterator<Item: Send>>(&self, items: I, work: impl Fn(I::Item) + Sync) {
-        match &self.pool {
-            None => items.for_each(work),
-            Some(pool) => {
-                let work = &work;
-                pool.scope(|scope| items.for_each(|item| scope.spawn(async move { work(item) })));
-            }
-        }
+    /// Calls `work` on every item. On one thread nothing is allocated; a single item is not handed to another.
+    pub fn for_each<I: Iterator<Item: Send>>(&self, mut items: I, work: impl Fn(I::Item) + Sync) {
+        let Some(pool) = &self.pool else { return items.for_each(work) };
+        let Some(first) = items.next() else { return };
+        let Some(second) = items.next() else { return work(first) };
+        let work = &work;
+        let all = [first, second].into_iter().chain(items);
+        pool.scope(|scope| all.for_each(|item| scope.spawn(async move { work(item) })));
     }
 }
 
@@ -95,12 +94,12 @@ mod tests {
 
     #[test]
     fn every_item_is_visited_once_on_any_number_of_threads() {
-        for threads in [1, 2, 5] {
-            let counts: Vec<_> = (0..100).map(|_| AtomicUsize::new(0)).collect();
+        for (threads, items) in [1, 2, 5].into_iter().flat_map(|threads| [0, 1, 2, 100].map(|items| (threads, items))) {
+            let counts: Vec<_> = (0..items).map(|_| AtomicUsize::new(0)).collect();
             Workers::new(threads).for_each(counts.iter(), |count| {
                 count.fetch_add(1, Ordering::Relaxed);
             });
-            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{threads} threads");
+            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{threads} threads, {items} items");
         }
     }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{Home, Said};
+use common::{Home, Said, built};
 
 const RUN: &str = r#"Run(
     name: "a run",
@@ -253,4 +253,44 @@ fn verify_tells_verdicts_and_knows_its_statements() {
         "{said:?}"
     );
     assert!(said.err.contains("there is no statement `thm-4.4`; did you mean"), "{said:?}");
+}
+
+/// What programs of other frameworks print of the same work: a line that one script reads.
+#[test]
+fn bench_counts_the_updates_of_all_agents_and_seeds() {
+    let home = home(
+        "Run(name: \"a run\", seeds: 5, episodes: 6, steps: 5, evaluate: (every: 6), game: max_of_two(), entries: [
+             maddpg(hidden: [4], batch: 8, warmup: 10)])",
+    );
+    let plugin = built("maddpg");
+    fs::copy(&plugin, home.programs().join(plugin.file_name().unwrap())).unwrap();
+    let said = home.run(&["bench", "run.ron", "--seeds", "3", "--reps", "2", "--set", "entries.0.batch=4"]);
+    done(&said);
+    let line = said.out.lines().find_map(|line| line.strip_prefix("RESULT ")).unwrap_or_else(|| panic!("{said:?}"));
+    let figures: serde_json::Value = serde_json::from_str(line).unwrap();
+    // Two players, three seeds, an update in each of the 30 steps after the warm-up.
+    assert_eq!(figures["updates"], 2 * 3 * 20, "{line}");
+    assert_eq!((&figures["batch"], &figures["seeds"], &figures["steps"]), (&4.into(), &3.into(), &30.into()), "{line}");
+    assert_eq!(figures["runs"].as_array().map(Vec::len), Some(2), "{line}");
+    assert!(figures["ups"].as_f64().unwrap() > 0.0 && figures["ret"].as_f64().unwrap() < 10.0, "{line}");
+    assert!(results(&home).is_empty(), "a timing leaves no results");
+    let said = home.run(&["bench", "missing.ron"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+}
+
+#[test]
+fn a_profile_changes_no_number_and_is_kept_in_the_report() {
+    let plain = metrics_of(RUN, &[]);
+    let home = home(RUN);
+    let said = home.run(&["run", "run.ron", "--profile"]);
+    done(&said);
+    assert_eq!(metrics(&home), plain);
+    let [folder] = &results(&home)[..] else { panic!("{:?}", results(&home)) };
+    let summary: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("summary.json")).unwrap()).unwrap();
+    let stages = summary["profile"]["stages"].as_array().unwrap();
+    let seconds = |name: &str| stages.iter().find(|stage| stage["name"] == name).unwrap()["seconds"].as_f64().unwrap();
+    assert!(seconds("Play") > 0.0 && seconds("Evaluate") > 0.0, "{stages:?}");
+    assert!(said.out.contains("Play") && said.out.contains("share"), "{said:?}");
+    assert!(fs::read_to_string(folder.join("summary.md")).unwrap().contains("## Where the time went"));
 }

@@ -105,7 +105,8 @@ fn once(args: &BenchArgs, global: &Global) -> io::Result<Option<Figures>> {
     };
     let labels: Vec<_> = run.entries.iter().map(|entry| entry.label.clone()).collect();
     let seeds = run.seeds.len();
-    let folder = results_folder(&std::env::temp_dir().join("equiflow bench"), &run.name)?;
+    let root = std::env::temp_dir().join(format!("equiflow-bench-{}", std::process::id()));
+    let folder = results_folder(&root, &run.name)?;
     let Recorded { mut sink, mut simulation, .. } = Recorded::start(&folder, run, app, &plugins)?;
     let (steps, episodes) = (simulation.steps(), simulation.run().episodes);
     let mut learners = simulation.app().world.query::<(&BatchRequest, &PlaysIn)>();
@@ -132,7 +133,7 @@ fn once(args: &BenchArgs, global: &Global) -> io::Result<Option<Figures>> {
         tracing::warn!("seed {} failed at step {}: {}", failure.seed, failure.step, failure.what);
     }
     drop(sink);
-    std::fs::remove_dir_all(&folder)?;
+    std::fs::remove_dir_all(&root)?;
     Ok(Some(Figures {
         peer: "equiflow",
         alg: labels.join("+"),
