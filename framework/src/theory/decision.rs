@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nalgebra::DMatrix;
 
+use super::deadline::Deadline;
 use super::error::TheoryError;
 use super::evaluate::{check_states, solve};
 use super::moves::Moves;
@@ -92,6 +93,6 @@ impl Decision {
             }
         }
         let rewards = DMatrix::from_iterator(states, 1, policy.iter().map(|choice| self.rewards[*choice]));
-        Ok(solve(&moves, discount, &rewards)?.as_slice().to_vec())
+        Ok(solve(&moves, discount, &rewards, Deadline::NONE)?.as_slice().to_vec())
     }
 }

@@ -22,6 +22,7 @@
 
 pub mod best_response;
 mod contract;
+mod deadline;
 mod decision;
 pub mod dominance;
 pub mod entropy;
@@ -33,6 +34,7 @@ pub mod games;
 pub mod gmg;
 pub mod known_potential;
 pub mod lqre;
+mod lu;
 pub mod markov_potential;
 pub mod memory;
 pub mod minimise;

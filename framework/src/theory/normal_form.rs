@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::deadline::Deadline;
 use super::error::TheoryError;
 use super::finite_game::{FiniteGame, Next};
 use super::memory;
@@ -182,14 +184,32 @@ impl NormalForm {
     /// The sum of the players' payoffs where it is the same in all cells: exactly, or up to 1e-12 of the largest payoff
     /// where they are rounded.
     pub fn constant_sum(&self) -> Option<f64> {
+        self.sum(Deadline::NONE).expect("there is no limit of time")
+    }
+
+    /// The same in at most so much time.
+    ///
+    /// # Errors
+    /// The time was up.
+    pub fn constant_sum_within(&self, max_time: Duration) -> Result<Option<f64>, TheoryError> {
+        self.sum(Deadline::after(max_time))
+    }
+
+    fn sum(&self, deadline: Deadline) -> Result<Option<f64>, TheoryError> {
         if self.is_exact() {
             let sum = |cell| (0..self.players.len()).map(|player| self.exact(player, cell)).sum::<Rational>();
             let first = sum(0);
-            return (1..self.cells()).all(|cell| sum(cell) == first).then(|| rational::to_f64(&first));
+            for cell in 1..self.cells() {
+                deadline.check()?;
+                if sum(cell) != first {
+                    return Ok(None);
+                }
+            }
+            return Ok(Some(rational::to_f64(&first)));
         }
         let sum = |cell| (0..self.players.len()).map(|player| self.payoffs(player)[cell]).sum::<f64>();
         let rounding = 1e-12 * self.payoffs.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-        (1..self.cells()).all(|cell| (sum(cell) - sum(0)).abs() <= rounding).then(|| sum(0))
+        Ok((1..self.cells()).all(|cell| (sum(cell) - sum(0)).abs() <= rounding).then(|| sum(0)))
     }
 }
 
