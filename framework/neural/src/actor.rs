@@ -18,7 +18,7 @@ pub enum WarmupPlay {
     /// Its initial policy with its exploration noise.
     #[default]
     Policy,
-    /// Uniformly over the box.
+    /// Uniformly over its actions.
     Uniform,
 }
 
@@ -37,6 +37,8 @@ pub struct ActorParams<'a> {
     pub warmup: u64,
     /// How it plays in them.
     pub warmup_play: WarmupPlay,
+    /// Of a [`ChoiceActor`](crate::choice_actor::ChoiceActor): penalty on the mean of the squared logits.
+    pub regulariser: f64,
 }
 
 /// A deterministic policy with its target network and its exploration, for all seeds of a lane.

@@ -66,6 +66,18 @@ pub fn side_by_side<T: Real>(blocks: &[Block<T>], out: &mut Vec<T>) {
     }
 }
 
+/// Actions `[rows, width]` as a network is told them: choices as one number per choice, `[rows, features]`.
+pub fn told<'a, T: Real>(head: &Head, actions: &'a [T]) -> Cow<'a, [T]> {
+    match head {
+        Head::Gaussian { .. } => Cow::Borrowed(actions),
+        Head::Categorical(_) => {
+            let mut out = Vec::new();
+            side_by_side(&[Block::actions(head, actions)], &mut out);
+            Cow::Owned(out)
+        }
+    }
+}
+
 /// Some of the `of` rows that every seed has in `values` `[S, of, width]`; the width follows from the length.
 pub fn seed_rows<T: Real>(values: &[T], seeds: usize, of: usize, rows: Range<usize>) -> Cow<'_, [T]> {
     if rows == (0..of) {

@@ -20,6 +20,7 @@
 //! * [`input`]: inputs put together from several blocks, side by side.
 //! * [`temperature`]: what entropy is worth, by step.
 //! * [`actor`]: a network, its target and exploration: the deterministic policy of DDPG and its kin.
+//! * [`choice_actor`]: the same where actions are choices; [`policy`]: either.
 //! * [`convert`]: slices to tensors and back, tensors to snapshots and back.
 //! * [`exclusive`], [`threads`]: tensors inside components; one libtorch thread per lane.
 //! * [`testing`]: fixtures of PyTorch's numbers.
@@ -71,6 +72,10 @@ pub mod temperature;
 
 pub mod actor;
 
+pub mod choice_actor;
+
+pub mod policy;
+
 pub mod convert;
 
 pub mod exclusive;
@@ -82,16 +87,18 @@ pub mod testing;
 pub use action_box::ActionBox;
 pub use actor::{Actor, ActorParams, WarmupPlay, check_box, check_positive, check_range};
 pub use adam::{Adam, AdamParams};
+pub use choice_actor::ChoiceActor;
 pub use convert::{join, numbers, tensor};
 pub use density::{Density, regularise};
 pub use exclusive::Exclusive;
 pub use head::{Head, check_sampled};
-pub use input::{Block, seed_rows, side_by_side};
+pub use input::{Block, seed_rows, side_by_side, told};
 pub use learner::{Learner, Step};
 pub use losses::{PerSeed, mse, policy_loss, td_target};
 pub use mlp::{LastLayer, Mlp};
 pub use noise::{Explorer, Noise};
 pub use pass::Pass;
+pub use policy::Policy;
 pub use real::Real;
 pub use tch::{Kind, Tensor};
 pub use temperature::Temperature;

@@ -1,8 +1,11 @@
 //! The best that one player can do when the others keep to their policies.
 
+use std::sync::Arc;
+
 use super::contract::Contraction;
 use super::decision::{Decision, Optimum};
 use super::error::TheoryError;
+use super::moves::Moves;
 use super::profile::Profile;
 use super::tabular::{TabularGame, advance};
 
@@ -19,7 +22,8 @@ pub fn best_response(game: &TabularGame, profile: &Profile, player: usize) -> Re
 fn decision(game: &TabularGame, profile: &Profile, player: usize) -> Decision {
     let states = game.states();
     let mut contraction = Contraction::default();
-    let mut decision = Decision { first_choice: vec![0], first_next: vec![0], ..Decision::default() };
+    let mut decision = Decision { first_choice: vec![0], ..Decision::default() };
+    let mut all = Moves::default();
     let mut joint = vec![0; game.players()];
     let mut moves = Vec::new();
     for state in 0..states {
@@ -29,7 +33,6 @@ fn decision(game: &TabularGame, profile: &Profile, player: usize) -> Decision {
         decision.rewards.extend_from_slice(rewards);
         decision.first_choice.push(decision.rewards.len());
         if game.is_one_shot() {
-            decision.first_next.resize(decision.first_choice[state + 1] + 1, 0);
             continue;
         }
         // Where each action leads: [actions, states].
@@ -48,9 +51,9 @@ fn decision(game: &TabularGame, profile: &Profile, player: usize) -> Decision {
             advance(&mut joint, shape);
         }
         for moves in moves.chunks_exact(states) {
-            decision.next.extend(moves.iter().copied().enumerate().filter(|(_, p)| *p > 0.0));
-            decision.first_next.push(decision.next.len());
+            all.push(moves.iter().copied().enumerate().filter(|(_, p)| *p > 0.0));
         }
     }
+    decision.moves = Arc::new(all);
     decision
 }

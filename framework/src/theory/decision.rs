@@ -1,10 +1,14 @@
 //! A Markov decision process, which is what a game is for one player when the others' policies are fixed, or for all of
 //! them when they act as one. Solved exactly by Howard's policy iteration.
 
+use std::sync::Arc;
+
 use nalgebra::DMatrix;
 
+use super::deadline::Deadline;
 use super::error::TheoryError;
 use super::evaluate::{check_states, solve};
+use super::moves::Moves;
 
 /// Rounds of policy iteration; a handful suffices as a rule.
 const ROUNDS: usize = 10_000;
@@ -16,10 +20,8 @@ pub(super) struct Decision {
     pub first_choice: Vec<usize>,
     /// [choices].
     pub rewards: Vec<f64>,
-    /// The first transition of each choice, and behind it how many there are: [choices + 1].
-    pub first_next: Vec<usize>,
-    /// Next states with probabilities.
-    pub next: Vec<(usize, f64)>,
+    /// Of each choice.
+    pub moves: Arc<Moves>,
 }
 
 /// The best that can be had.
@@ -36,14 +38,13 @@ pub struct Optimum {
 
 impl Decision {
     fn promise(&self, choice: usize, discount: f64, values: &[f64]) -> f64 {
-        let next = &self.next[self.first_next[choice]..self.first_next[choice + 1]];
-        self.rewards[choice] + discount * next.iter().map(|(to, p)| p * values[*to]).sum::<f64>()
+        self.rewards[choice] + discount * self.moves.of(choice).iter().map(|(to, p)| p * values[*to]).sum::<f64>()
     }
 
     /// The best choice in every state.
     pub fn solve(&self, discount: f64) -> Result<Optimum, TheoryError> {
         let states = self.first_choice.len() - 1;
-        if self.next.is_empty() {
+        if self.moves.is_empty() {
             let mut optimum = Optimum { choice: Vec::new(), values: Vec::new(), residual: 0.0 };
             for state in 0..states {
                 let rewards = &self.rewards[self.first_choice[state]..self.first_choice[state + 1]];
@@ -87,11 +88,11 @@ impl Decision {
         let states = policy.len();
         let mut moves = DMatrix::zeros(states, states);
         for (state, &choice) in policy.iter().enumerate() {
-            for &(to, p) in &self.next[self.first_next[choice]..self.first_next[choice + 1]] {
+            for &(to, p) in self.moves.of(choice) {
                 moves[(state, to)] += p;
             }
         }
         let rewards = DMatrix::from_iterator(states, 1, policy.iter().map(|choice| self.rewards[*choice]));
-        Ok(solve(&moves, discount, &rewards)?.as_slice().to_vec())
+        Ok(solve(&moves, discount, &rewards, Deadline::NONE)?.as_slice().to_vec())
     }
 }

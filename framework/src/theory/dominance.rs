@@ -3,8 +3,9 @@
 //! Dominance by mixed strategies is not looked for.
 
 use std::cmp::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::deadline::Deadline;
 use super::normal_form::NormalForm;
 
 /// A strategy that is dominated.
@@ -33,9 +34,9 @@ pub struct Dominance {
 pub fn eliminate(game: &NormalForm, max_time: Duration) -> Dominance {
     let mut left: Vec<Vec<bool>> = game.shape().iter().map(|n| vec![true; *n]).collect();
     let mut all = Dominance { found: Vec::new(), complete: true };
-    let until = Instant::now() + max_time;
+    let deadline = Deadline::after(max_time);
     for round in 1.. {
-        let now = dominated(game, &left, true, round, until);
+        let now = dominated(game, &left, true, round, deadline);
         all.complete = now.complete;
         now.found.iter().for_each(|one| left[one.player][one.strategy] = false);
         all.found.extend_from_slice(&now.found);
@@ -49,11 +50,11 @@ pub fn eliminate(game: &NormalForm, max_time: Duration) -> Dominance {
 /// The strategies that are weakly dominated in the whole game: never better, and somewhere worse.
 pub fn weakly_dominated(game: &NormalForm, max_time: Duration) -> Dominance {
     let left: Vec<Vec<bool>> = game.shape().iter().map(|n| vec![true; *n]).collect();
-    dominated(game, &left, false, 1, Instant::now() + max_time)
+    dominated(game, &left, false, 1, Deadline::after(max_time))
 }
 
 /// Per player and strategy the first one that dominates it against the strategies that are left.
-fn dominated(game: &NormalForm, left: &[Vec<bool>], strictly: bool, round: usize, until: Instant) -> Dominance {
+fn dominated(game: &NormalForm, left: &[Vec<bool>], strictly: bool, round: usize, deadline: Deadline) -> Dominance {
     let mut all = Dominance { found: Vec::new(), complete: true };
     for (player, mine) in left.iter().enumerate() {
         let (_, stride) = game.place(player, 0);
@@ -65,7 +66,7 @@ fn dominated(game: &NormalForm, left: &[Vec<bool>], strictly: bool, round: usize
             .collect();
         for strategy in alive() {
             for by in alive().filter(|by| *by != strategy) {
-                if Instant::now() > until {
+                if deadline.is_over() {
                     all.complete = false;
                     return all;
                 }

@@ -11,6 +11,8 @@ pub enum TheoryError {
     TooLarge(String),
     /// The question has no answer here, or none was found within the limits.
     Unsolved(String),
+    /// The time was up before there was an answer.
+    Late,
 }
 
 impl TheoryError {
@@ -18,6 +20,7 @@ impl TheoryError {
     pub fn what(&self) -> &str {
         match self {
             Self::Invalid(what) | Self::TooLarge(what) | Self::Unsolved(what) => what,
+            Self::Late => "broken off, the time was up; allow more",
         }
     }
 }

@@ -3,8 +3,10 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::contract::Contraction;
+use super::deadline::Deadline;
 use super::entropy::{Entropy, Objective, entropy};
 use super::error::TheoryError;
+use super::lu::Lu;
 use super::profile::Profile;
 use super::tabular::{TabularGame, advance};
 
@@ -60,7 +62,7 @@ pub fn values(game: &TabularGame, profile: &Profile, objective: Objective) -> Re
         return Ok(Values { of_start: of_states.clone(), of_states, residual: 0.0 });
     }
     let moves = transitions(game, profile)?;
-    let solved = solve(&moves, game.discount(), &sums)?;
+    let solved = solve(&moves, game.discount(), &sums, Deadline::NONE)?;
     let error = &solved - game.discount() * &moves * &solved - &sums;
     let of_start = (0..players).map(|player| solved.column(player).dot(&DVector::from_column_slice(game.start())));
     Ok(Values {
@@ -101,17 +103,24 @@ pub(super) fn check_states(states: usize) -> Result<(), TheoryError> {
 }
 
 /// Solves (I - discount moves) x = sums for every column.
-pub(super) fn solve(moves: &DMatrix<f64>, discount: f64, sums: &DMatrix<f64>) -> Result<DMatrix<f64>, TheoryError> {
+pub(super) fn solve(
+    moves: &DMatrix<f64>,
+    discount: f64,
+    sums: &DMatrix<f64>,
+    deadline: Deadline,
+) -> Result<DMatrix<f64>, TheoryError> {
     let states = moves.nrows();
     let system = DMatrix::identity(states, states) - discount * moves;
     // A state from which play never ends makes a row of the inverse infinite, or huge by rounding.
-    let solved = system.lu().solve(sums).filter(|x| x.iter().all(|x| x.is_finite() && x.abs() < 1e15));
-    solved.ok_or_else(|| {
-        let what = format!(
-            "with discount {discount} play may never end, so that values have no limit; expected a discount below 1"
-        );
-        TheoryError::Unsolved(what)
-    })
+    let mut x = sums.clone();
+    let regular = Lu::new(system, deadline)?.solve_mut(&mut x, deadline)?;
+    if regular && x.iter().all(|x| x.is_finite() && x.abs() < 1e15) {
+        return Ok(x);
+    }
+    let what = format!(
+        "with discount {discount} play may never end, so that values have no limit; expected a discount below 1"
+    );
+    Err(TheoryError::Unsolved(what))
 }
 
 /// What each action of `player` is worth when the others keep to the profile and `values` follow, one per state:

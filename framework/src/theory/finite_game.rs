@@ -1,10 +1,8 @@
 //! What a finite game is: states, the actions that each player has in each, and what happens after a joint action.
 
+pub use super::moves::Next;
 use super::normal_form::NormalForm;
-
-/// Where a step can lead: next states with their probabilities. What is missing to 1 is the probability that the game
-/// ends. A state may appear more than once; its probabilities add up.
-pub type Next = Vec<(usize, f64)>;
+use super::tabular::TabularGame;
 
 /// The rules of a finite game in full: a Markov game of N players with finitely many states and actions. States,
 /// players and actions are counted from 0.
@@ -39,6 +37,11 @@ pub trait FiniteGame: Send + Sync {
 
     /// The same game with exact payoffs, where it is a one-shot game that has them.
     fn normal_form(&self) -> Option<&NormalForm> {
+        None
+    }
+
+    /// The same game written out, where it is.
+    fn table(&self) -> Option<&TabularGame> {
         None
     }
 

@@ -2,10 +2,11 @@
 //! 1964).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nalgebra::{DMatrix, DVector};
 
+use super::deadline::Deadline;
 use super::error::TheoryError;
 use super::normal_form::NormalForm;
 use super::profile::{Layout, Profile};
@@ -48,16 +49,17 @@ pub fn mixed_nash(game: &NormalForm, max_time: Duration) -> Result<Equilibria, T
     let pairs = binomial(rows + columns, rows);
     if pairs > PAIR_LIMIT {
         let what = format!(
-            "the game is {rows} x {columns} and has {pairs:.1e} pairs of supports; expected at most {PAIR_LIMIT:.0e}"
+            "the game is {rows} x {columns} and has {:.1e} pairs of supports or more; expected at most {PAIR_LIMIT:.0e}",
+            pairs.min(f64::MAX)
         );
         return Err(TheoryError::TooLarge(what));
     }
     let payoffs = [0, 1].map(|player| DMatrix::from_row_slice(rows, columns, game.payoffs(player)));
-    let until = Instant::now() + max_time;
+    let deadline = Deadline::after(max_time);
     let mut complete = true;
     // What a player does is constrained by what the other gets: [own strategies, replies].
-    let mine = corners(&payoffs[1], until, &mut complete);
-    let theirs = corners(&payoffs[0].transpose(), until, &mut complete);
+    let mine = corners(&payoffs[1], deadline, &mut complete);
+    let theirs = corners(&payoffs[0].transpose(), deadline, &mut complete);
     let layout = Arc::new(Layout::new(2, 1, |_, player| game.shape()[player]));
     let scale = payoffs.iter().fold(f64::MIN_POSITIVE, |most, payoffs| most.max(payoffs.amax()));
     let mut found = Vec::new();
@@ -72,7 +74,7 @@ pub fn mixed_nash(game: &NormalForm, max_time: Duration) -> Result<Equilibria, T
                 }
             }
         }
-        if Instant::now() > until {
+        if deadline.is_over() {
             complete = false;
             break;
         }
@@ -92,7 +94,7 @@ struct Corner {
 }
 
 /// The corners of a player's polytope; `payoffs` are the other player's, [own strategies, replies].
-fn corners(payoffs: &DMatrix<f64>, until: Instant, complete: &mut bool) -> Vec<Corner> {
+fn corners(payoffs: &DMatrix<f64>, deadline: Deadline, complete: &mut bool) -> Vec<Corner> {
     let (own, replies) = payoffs.shape();
     let scale = payoffs.amax().max(f64::MIN_POSITIVE);
     let mut corners: Vec<Corner> = Vec::new();
@@ -115,7 +117,7 @@ fn corners(payoffs: &DMatrix<f64>, until: Instant, complete: &mut bool) -> Vec<C
                         corners.push(Corner { probabilities: x.as_slice().to_vec(), unused, best });
                     }
                 }
-                if Instant::now() > until {
+                if deadline.is_over() {
                     *complete = false;
                     return corners;
                 }

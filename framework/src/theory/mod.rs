@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //!
-//! A game says what happens after each joint action ([`finite_game`]) and is written out as tables ([`tabular`]);
+//! A game says what happens after each joint action ([`finite_game`]) and is written out as tables ([`tabular`]), as large
+//! as fits in memory ([`memory`]);
 //! one-shot games have names and exact payoffs ([`normal_form`], [`rational`]) and Gambit's file format ([`nfg`]).
 //! Policies are product profiles ([`profile`]). Such a game plays in the world too ([`playing`]).
 //!
@@ -21,6 +22,7 @@
 
 pub mod best_response;
 mod contract;
+mod deadline;
 mod decision;
 pub mod dominance;
 pub mod entropy;
@@ -32,9 +34,12 @@ pub mod games;
 pub mod gmg;
 pub mod known_potential;
 pub mod lqre;
+mod lu;
 pub mod markov_potential;
+pub mod memory;
 pub mod minimise;
 pub mod mixed;
+mod moves;
 pub mod nash_conv;
 pub mod nfg;
 pub mod normal_form;

@@ -1,5 +1,7 @@
 //! How far a profile is from a Nash equilibrium, and what it is worth to all.
 
+use std::sync::Arc;
+
 use super::best_response::best_response;
 use super::decision::{Decision, Optimum};
 use super::entropy::Objective;
@@ -72,12 +74,11 @@ pub fn nash_conv(game: &TabularGame, profile: &Profile) -> Result<NashConv, Theo
 /// # Errors
 /// There are too many states, or with discount 1 play may never end.
 pub fn social_optimum(game: &TabularGame) -> Result<Optimum, TheoryError> {
-    let mut decision = Decision { first_choice: vec![0], first_next: vec![0], ..Decision::default() };
+    let moves = Arc::clone(game.moves());
+    let mut decision = Decision { first_choice: vec![0], moves, ..Decision::default() };
     for state in 0..game.states() {
-        for (at, row) in game.rows(state).enumerate() {
+        for at in 0..game.rows(state).len() {
             decision.rewards.push((0..game.players()).map(|player| game.rewards(player, state)[at]).sum());
-            decision.next.extend_from_slice(game.next(row));
-            decision.first_next.push(decision.next.len());
         }
         decision.first_choice.push(decision.rewards.len());
     }

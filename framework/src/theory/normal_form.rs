@@ -2,11 +2,15 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::deadline::Deadline;
 use super::error::TheoryError;
 use super::finite_game::{FiniteGame, Next};
+use super::memory;
 use super::rational::{self, Rational};
-use super::tabular::{TabularGame, index};
+use super::tabular::{NAME, TabularGame, index};
 
 /// A one-shot game. A *cell* is a joint choice of strategies; the strategies of the last player run fastest.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +24,7 @@ pub struct NormalForm {
     strategies: Vec<Vec<String>>,
     shape: Vec<usize>,
     /// [players, cells].
-    payoffs: Vec<f64>,
+    payoffs: Arc<Vec<f64>>,
     exactness: Exactness,
 }
 
@@ -37,7 +41,7 @@ impl NormalForm {
     /// A game with names for its players and their strategies, all payoffs 0.
     ///
     /// # Errors
-    /// There is no player, or one without a strategy, or the cells cannot be counted.
+    /// There is no player, or one without a strategy, or more than fits in [`memory::limit`].
     pub fn new(players: Vec<String>, strategies: Vec<Vec<String>>) -> Result<Self, TheoryError> {
         let shape: Vec<_> = strategies.iter().map(Vec::len).collect();
         if players.is_empty() || players.len() != shape.len() || shape.contains(&0) {
@@ -47,12 +51,9 @@ impl NormalForm {
             );
             return Err(TheoryError::Invalid(what));
         }
-        let numbers = shape.iter().try_fold(players.len(), |product, n| product.checked_mul(*n));
-        let numbers = numbers.filter(|numbers| *numbers <= isize::MAX as usize / 8).ok_or_else(|| {
-            TheoryError::TooLarge(format!("a game with {shape:?} strategies has more payoffs than memory can hold"))
-        })?;
+        check_size(&shape)?;
         let exactness = Exactness::Exact(BTreeMap::new());
-        let payoffs = vec![0.0; numbers];
+        let payoffs = Arc::new(vec![0.0; players.len() * shape.iter().product::<usize>()]);
         Ok(Self { title: String::new(), comment: String::new(), players, strategies, shape, payoffs, exactness })
     }
 
@@ -61,6 +62,7 @@ impl NormalForm {
     /// # Errors
     /// See [`NormalForm::new`].
     pub fn with_shape(shape: &[usize]) -> Result<Self, TheoryError> {
+        check_size(shape)?;
         let numbered = |n: usize| (1..=n).map(|k| k.to_string()).collect();
         let players = (1..=shape.len()).map(|player| format!("Player {player}")).collect();
         Self::new(players, shape.iter().map(|n| numbered(*n)).collect())
@@ -77,8 +79,8 @@ impl NormalForm {
         }
         let strategies = (0..game.players()).map(|player| game.action_names(player, 0).to_vec()).collect();
         let mut form = Self::new(game.player_names().to_vec(), strategies)?;
-        let payoffs: Vec<_> = (0..game.players()).flat_map(|player| game.rewards(player, 0)).copied().collect();
-        form.set_rounded(payoffs);
+        form.payoffs = Arc::clone(game.all_rewards());
+        form.exactness = Exactness::Rounded;
         Ok(form)
     }
 
@@ -86,7 +88,7 @@ impl NormalForm {
     pub fn set(&mut self, player: usize, cell: usize, payoff: &Rational) {
         let at = player * self.cells() + cell;
         let value = rational::to_f64(payoff);
-        self.payoffs[at] = value;
+        Arc::make_mut(&mut self.payoffs)[at] = value;
         if let Exactness::Exact(fractions) = &mut self.exactness {
             if value.is_finite() && rational::of(value) == *payoff {
                 fractions.remove(&at);
@@ -102,7 +104,7 @@ impl NormalForm {
     /// When there are too few or too many.
     pub fn set_rounded(&mut self, payoffs: Vec<f64>) {
         assert_eq!(payoffs.len(), self.payoffs.len(), "one payoff per player and cell");
-        self.payoffs = payoffs;
+        self.payoffs = Arc::new(payoffs);
         self.exactness = Exactness::Rounded;
     }
 
@@ -131,6 +133,11 @@ impl NormalForm {
         &self.payoffs[player * self.cells()..][..self.cells()]
     }
 
+    /// The payoffs of all players, [players, cells].
+    pub(super) fn all_payoffs(&self) -> &Arc<Vec<f64>> {
+        &self.payoffs
+    }
+
     /// Whether the payoffs are meant exactly.
     pub fn is_exact(&self) -> bool {
         self.exactness != Exactness::Rounded
@@ -148,6 +155,9 @@ impl NormalForm {
     /// How two payoffs of `player` compare, exactly where they are exact.
     pub fn compare(&self, player: usize, one: usize, other: usize) -> Ordering {
         let payoffs = self.payoffs(player);
+        if one == other {
+            return Ordering::Equal;
+        }
         if payoffs[one] != payoffs[other] {
             return payoffs[one].total_cmp(&payoffs[other]);
         }
@@ -174,14 +184,32 @@ impl NormalForm {
     /// The sum of the players' payoffs where it is the same in all cells: exactly, or up to 1e-12 of the largest payoff
     /// where they are rounded.
     pub fn constant_sum(&self) -> Option<f64> {
+        self.sum(Deadline::NONE).expect("there is no limit of time")
+    }
+
+    /// The same in at most so much time.
+    ///
+    /// # Errors
+    /// The time was up.
+    pub fn constant_sum_within(&self, max_time: Duration) -> Result<Option<f64>, TheoryError> {
+        self.sum(Deadline::after(max_time))
+    }
+
+    fn sum(&self, deadline: Deadline) -> Result<Option<f64>, TheoryError> {
         if self.is_exact() {
             let sum = |cell| (0..self.players.len()).map(|player| self.exact(player, cell)).sum::<Rational>();
             let first = sum(0);
-            return (1..self.cells()).all(|cell| sum(cell) == first).then(|| rational::to_f64(&first));
+            for cell in 1..self.cells() {
+                deadline.check()?;
+                if sum(cell) != first {
+                    return Ok(None);
+                }
+            }
+            return Ok(Some(rational::to_f64(&first)));
         }
         let sum = |cell| (0..self.players.len()).map(|player| self.payoffs(player)[cell]).sum::<f64>();
         let rounding = 1e-12 * self.payoffs.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-        (1..self.cells()).all(|cell| (sum(cell) - sum(0)).abs() <= rounding).then(|| sum(0))
+        Ok((1..self.cells()).all(|cell| (sum(cell) - sum(0)).abs() <= rounding).then(|| sum(0)))
     }
 }
 
@@ -209,6 +237,24 @@ impl FiniteGame for NormalForm {
     }
 }
 
+/// That payoffs and names fit in memory.
+fn check_size(shape: &[usize]) -> Result<(), TheoryError> {
+    let cells = shape.iter().fold(1u128, |product, n| product.saturating_mul(*n as u128));
+    let names = shape.iter().map(|n| NAME * *n as u128).sum::<u128>();
+    let bytes = cells.saturating_mul(8 * shape.len() as u128).saturating_add(names);
+    let limit = memory::limit();
+    if bytes <= limit as u128 {
+        return Ok(());
+    }
+    let (bytes, limit) = (bytes.div_ceil(1 << 20), limit >> 20);
+    let what = format!(
+        "the game has {} players and {cells} cells: payoffs of at least {bytes} MiB; the limit is {limit} MiB, so take \
+         fewer players or strategies",
+        shape.len()
+    );
+    Err(TheoryError::TooLarge(what))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,7 +279,16 @@ mod tests {
         let table = TabularGame::new(&form).unwrap();
         assert!(table.is_one_shot());
         assert_eq!(table.rewards(1, 0), form.payoffs(1));
+        assert!(Arc::ptr_eq(&form.payoffs, table.all_rewards()));
         assert_eq!(NormalForm::of_table(&table).unwrap(), form);
         assert!(NormalForm::with_shape(&[]).is_err() && NormalForm::with_shape(&[2, 0]).is_err());
+    }
+
+    #[test]
+    fn what_no_memory_holds_is_refused_with_its_size() {
+        for (shape, cells) in [(&[1 << 50][..], "1125899906842624 cells"), (&[2; 60], "1152921504606846976 cells")] {
+            let error = NormalForm::with_shape(shape).unwrap_err();
+            assert!(matches!(&error, TheoryError::TooLarge(what) if what.contains(cells)), "{error}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Tabular opponent models: what a player thinks of another's policy.
 
+use super::deadline::Deadline;
 use super::entropy::entropy;
 use super::error::TheoryError;
 use super::evaluate::{action_values, solve, transitions};
@@ -75,7 +76,7 @@ pub fn values_over_prior(
         let reward: f64 = policy.iter().zip(rewards).map(|(p, r)| p * r).sum();
         sums[state] = reward + temperature * (entropy(policy) + cross);
     }
-    Ok(solve(&transitions(game, profile)?, game.discount(), &sums)?.as_slice().to_vec())
+    Ok(solve(&transitions(game, profile)?, game.discount(), &sums, Deadline::NONE)?.as_slice().to_vec())
 }
 
 /// Counts of another player's actions by state, of which the shares are the maximum-likelihood policy.

@@ -3,19 +3,22 @@
 //! strategies and change them back, the changes of payoff sum to 0.
 
 use std::ops::Sub;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 
+use super::deadline::Deadline;
+use super::memory;
 use super::normal_form::NormalForm;
 use super::rational::{self, Rational};
 
 /// What the test has found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Potential {
-    /// The potential of each cell, 0 in the first; none where there is none, or where it is not known.
+    /// The potential of each cell, 0 in the first; none where there is none, where it is not known, and where the memory has
+    /// no room for it.
     pub values: Option<Vec<f64>>,
     /// The largest sum of the cycles looked at, as a magnitude; 0 where there is a potential.
     pub violation: f64,
@@ -44,71 +47,90 @@ const DENOMINATOR_LIMIT: u64 = 1 << 12;
 
 /// Tests a game for an exact potential, however long it takes: in the order of (strategies of one player) x cells.
 pub fn potential(game: &NormalForm) -> Potential {
-    within(game, None)
+    within(game, Deadline::NONE)
 }
 
 /// The same in at most so much time, if what was found by then is enough.
 pub fn potential_within(game: &NormalForm, max_time: Duration) -> Potential {
-    within(game, Some(Instant::now() + max_time))
+    within(game, Deadline::after(max_time))
 }
 
-fn within(game: &NormalForm, until: Option<Instant>) -> Potential {
+fn within(game: &NormalForm, deadline: Deadline) -> Potential {
     if !game.is_exact() {
-        let payoffs: Vec<Vec<f64>> = (0..game.shape().len()).map(|player| game.payoffs(player).to_vec()).collect();
-        let largest = payoffs.iter().flatten().fold(0.0, |most: f64, x| most.max(x.abs()));
-        return test(game, &payoffs, &(1e-12 * largest), until, |x| *x);
+        let payoffs: Vec<&[f64]> = (0..game.shape().len()).map(|player| game.payoffs(player)).collect();
+        let largest = payoffs.iter().copied().flatten().fold(0.0, |most: f64, x| most.max(x.abs()));
+        return test(game, &payoffs, &(1e-12 * largest), deadline, |x| *x);
     }
+    let found = exactly(game, deadline);
+    found.unwrap_or(Potential { values: None, violation: 0.0, witness: None, complete: false, exact: true })
+}
+
+/// The test of exact payoffs; none when the time is up before all are read.
+fn exactly(game: &NormalForm, deadline: Deadline) -> Option<Potential> {
     let exact = |player| (0..game.cells()).map(move |cell| game.exact(player, cell));
-    let players = 0..game.shape().len();
-    let mut denominators = players.clone().flat_map(exact).map(|payoff| payoff.denom().clone());
-    let denominator = denominators.try_fold(BigInt::one(), |all, one| {
-        let all = if all.is_multiple_of(&one) { all } else { all.lcm(&one) };
-        (all.bits() <= DENOMINATOR_LIMIT).then_some(all)
-    });
-    let Some(denominator) = denominator else {
-        let payoffs: Vec<Vec<Rational>> = players.map(|player| exact(player).collect()).collect();
-        return test(game, &payoffs, &Rational::zero(), until, rational::to_f64);
-    };
+    let mut denominator = BigInt::one();
+    for payoff in (0..game.shape().len()).flat_map(exact) {
+        if deadline.is_over() {
+            return None;
+        }
+        if !denominator.is_multiple_of(payoff.denom()) {
+            denominator = denominator.lcm(payoff.denom());
+        }
+        if denominator.bits() > DENOMINATOR_LIMIT {
+            let payoffs = numbers(game, deadline, Some)?;
+            return Some(test(game, &payoffs, &Rational::zero(), deadline, rational::to_f64));
+        }
+    }
     // Whole numbers: payoffs times their common denominator.
     let whole = |payoff: Rational| payoff.numer() * (&denominator / payoff.denom());
     let small = |payoff: Rational| whole(payoff).to_i128().filter(|x| x.unsigned_abs() < 1 << 120);
     let value = |sum: BigInt| rational::to_f64(&Rational::new(sum, denominator.clone()));
-    if let Some(payoffs) =
-        players.clone().map(|player| exact(player).map(small).collect()).collect::<Option<Vec<Vec<_>>>>()
-    {
-        return test(game, &payoffs, &0i128, until, |sum| value(BigInt::from(*sum)));
+    if let Some(payoffs) = numbers(game, deadline, small) {
+        return Some(test(game, &payoffs, &0i128, deadline, |sum| value(BigInt::from(*sum))));
     }
-    let payoffs: Vec<Vec<BigInt>> = players.map(|player| exact(player).map(whole).collect()).collect();
-    test(game, &payoffs, &BigInt::ZERO, until, |sum| value(sum.clone()))
+    let payoffs = numbers(game, deadline, |payoff| Some(whole(payoff)))?;
+    Some(test(game, &payoffs, &BigInt::ZERO, deadline, |sum| value(sum.clone())))
+}
+
+/// All payoffs in numbers of another kind; none where one does not fit or the time is up.
+fn numbers<T>(game: &NormalForm, deadline: Deadline, convert: impl Fn(Rational) -> Option<T>) -> Option<Vec<Vec<T>>> {
+    let one = |player, cell| if deadline.is_over() { None } else { convert(game.exact(player, cell)) };
+    let of = |player| (0..game.cells()).map(|cell| one(player, cell)).collect();
+    (0..game.shape().len()).map(of).collect()
 }
 
 /// The test in the numbers that hold the payoffs exactly.
 fn test<T>(
     game: &NormalForm,
-    payoffs: &[Vec<T>],
+    payoffs: &[impl AsRef<[T]>],
     tolerance: &T,
-    until: Option<Instant>,
+    deadline: Deadline,
     value: impl Fn(&T) -> f64,
 ) -> Potential
 where
     T: Signed + Clone + PartialOrd,
     for<'a> &'a T: Sub<&'a T, Output = T>,
 {
-    let (largest, complete) = largest_cycle(game, payoffs, until);
+    let payoffs: Vec<&[T]> = payoffs.iter().map(AsRef::as_ref).collect();
+    let (largest, complete) = largest_cycle(game, &payoffs, deadline);
     let none = Potential { values: None, violation: 0.0, witness: None, complete, exact: game.is_exact() };
     match largest {
         Some((sum, witness)) if sum > *tolerance => {
             Potential { violation: value(&sum), witness: Some(witness), ..none }
         }
-        _ if !complete => none,
-        _ => Potential { values: Some(integrate(game, payoffs, value)), ..none },
+        // As many numbers as cells may be more than there is room for.
+        _ if !complete || game.cells() * size_of::<T>() > memory::limit() => none,
+        _ => {
+            let values = integrate(game, &payoffs, deadline, value);
+            Potential { complete: values.is_some(), values, ..none }
+        }
     }
 }
 
 /// The cycle with the largest sum, and whether all were looked at. With w = u_i - u_j the sum of a cycle is
 /// w(a, b) - w(a', b) - w(a, b') + w(a', b'): the largest is found per pair (a, a') from the largest and the least
 /// w(a, b) - w(a', b).
-fn largest_cycle<T>(game: &NormalForm, payoffs: &[Vec<T>], until: Option<Instant>) -> (Option<(T, Cycle)>, bool)
+fn largest_cycle<T>(game: &NormalForm, payoffs: &[&[T]], deadline: Deadline) -> (Option<(T, Cycle)>, bool)
 where
     T: Signed + Clone + PartialOrd,
     for<'a> &'a T: Sub<&'a T, Output = T>,
@@ -124,7 +146,7 @@ where
         for base in (0..game.cells()).filter(first) {
             for a in 0..shape[one] {
                 for changed in a + 1..shape[one] {
-                    if until.is_some_and(|until| Instant::now() > until) {
+                    if deadline.is_over() {
                         return (largest, false);
                     }
                     let difference = |b: usize| {
@@ -153,14 +175,18 @@ where
     (largest, true)
 }
 
-/// The potential of each cell: the changes of payoff on the way from the first cell, one player after the other.
-fn integrate<T>(game: &NormalForm, payoffs: &[Vec<T>], value: impl Fn(&T) -> f64) -> Vec<f64>
+/// The potential of each cell: the changes of payoff on the way from the first cell, one player after the other. None when
+/// the time is up.
+fn integrate<T>(game: &NormalForm, payoffs: &[&[T]], deadline: Deadline, value: impl Fn(&T) -> f64) -> Option<Vec<f64>>
 where
     T: Signed + Clone,
     for<'a> &'a T: Sub<&'a T, Output = T>,
 {
     let mut potential: Vec<T> = Vec::with_capacity(game.cells());
     for cell in 0..game.cells() {
+        if deadline.is_over() {
+            return None;
+        }
         // The last player who is not at its first strategy goes back there: that cell comes earlier.
         let last = (0..payoffs.len()).rev().find(|player| game.place(*player, cell).0 > 0);
         potential.push(last.map_or(T::zero(), |player| {
@@ -169,7 +195,7 @@ where
             potential[before].clone() + (&payoffs[player][cell] - &payoffs[player][before])
         }));
     }
-    potential.iter().map(value).collect()
+    Some(potential.iter().map(value).collect())
 }
 
 #[cfg(test)]

@@ -1,20 +1,26 @@
 //! A finite game written out: rewards and transitions of every joint action, checked, in the order that solvers read.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::error::TheoryError;
-use super::finite_game::{FiniteGame, Next};
+use super::finite_game::FiniteGame;
+use super::memory;
+use super::moves::{Moves, Next};
 use super::profile::Layout;
 
 /// Sums of probabilities may be off by this much.
 const ROUNDING: f64 = 1e-9;
 
-/// Largest table, in bytes, that is made without being asked for more.
-pub const MEMORY_LIMIT: usize = 4 << 30;
+/// What the name of an action takes, in bytes, as a rule.
+pub(super) const NAME: u128 = 48;
 
 /// A finite game as tables. A *row* is a joint action in a state: the rows of a state stand side by side, the actions of
-/// the last player run fastest.
+/// the last player run fastest. A clone shares the large tables.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TabularGame {
     layout: Arc<Layout>,
@@ -26,25 +32,27 @@ pub struct TabularGame {
     /// The first row of each state, and behind it how many rows there are: [states + 1].
     first_row: Vec<usize>,
     /// [players, rows].
-    rewards: Vec<f64>,
-    /// The first transition of each row, and behind it how many there are: [rows + 1]. Empty when no row has any.
-    first_next: Vec<usize>,
-    /// Next states with their probabilities, row by row.
-    next: Vec<(usize, f64)>,
+    rewards: Arc<Vec<f64>>,
+    /// Of each row.
+    moves: Arc<Moves>,
     player_names: Vec<String>,
     /// [states].
     state_names: Vec<String>,
     /// In the profile's layout.
-    action_names: Vec<String>,
+    action_names: Arc<Vec<String>>,
 }
 
 impl TabularGame {
-    /// Writes a game out, in tables of at most [`MEMORY_LIMIT`].
+    /// Writes a game out, in tables of at most [`memory::limit`] bytes. Of a game that is written out already the tables are
+    /// shared, and so are the payoffs of a normal form.
     ///
     /// # Errors
     /// The tables would be larger, or the rules contradict what [`FiniteGame`] asks.
     pub fn new(game: &dyn FiniteGame) -> Result<Self, TheoryError> {
-        Self::within(game, MEMORY_LIMIT)
+        match game.table() {
+            Some(table) => Ok(table.clone()),
+            None => Self::within(game, memory::limit()),
+        }
     }
 
     /// Writes a game out, in tables of at most `limit` bytes.
@@ -57,23 +65,32 @@ impl TabularGame {
             let what = format!("the game has {players} players and {states} states; expected at least one of each");
             return Err(TheoryError::Invalid(what));
         }
-        // A state has a row at least.
-        let least = states as u128 * (players as u128 + 1) * 8;
-        let rows = if least > limit as u128 { states as u128 } else { count_rows(game)? };
-        // A reward per player, the place of the transitions, and as a rule one transition at least.
-        let bytes = rows.saturating_mul(8 * (players as u128 + 1) + if states > 1 { 16 } else { 0 });
+        // A state has a row and an action of each player at least: that is seen before any are counted.
+        let least = (states as u128).saturating_mul(players as u128).saturating_mul(NAME + 8);
+        if least > limit as u128 {
+            return Err(too_large(players, states, states as u128, least, limit));
+        }
+        let (actions, rows) = count_actions_and_rows(game)?;
+        // A reward per player, as a rule the number of a list of transitions, and names.
+        let row = 8 * players as u128 + if states > 1 { 4 } else { 0 };
+        let bytes = rows.saturating_mul(row).saturating_add(actions.saturating_mul(NAME));
         if bytes > limit as u128 {
             return Err(too_large(players, states, rows, bytes, limit));
         }
-        let rows = rows as usize;
-        let mut table = Self::empty(game, rows);
+        let mut table = Self::empty(game);
         table.check_facts()?;
-        table.fill(game, rows, limit)?;
+        match game.normal_form() {
+            Some(form) => {
+                table.rewards = Arc::clone(form.all_payoffs());
+                table.check_rewards()?;
+            }
+            None => table.fill(game, rows as usize, bytes, limit)?,
+        }
         Ok(table)
     }
 
     /// Everything but rewards and transitions.
-    fn empty(game: &dyn FiniteGame, rows: usize) -> Self {
+    fn empty(game: &dyn FiniteGame) -> Self {
         let (players, states) = (game.players(), game.states());
         let shapes: Vec<_> = (0..states * players).map(|at| game.actions(at / players, at % players)).collect();
         let mut first_row = vec![0; states + 1];
@@ -86,15 +103,16 @@ impl TabularGame {
             layout: Arc::new(Layout::new(players, states, |state, player| shapes[state * players + player])),
             discount: game.discount(),
             start: (0..states).map(|state| game.start(state)).collect(),
-            action_names: places()
-                .flat_map(|(player, state)| (0..game.actions(state, player)).map(move |a| (player, state, a)))
-                .map(|(player, state, action)| game.action_name(state, player, action))
-                .collect(),
+            action_names: Arc::new(
+                places()
+                    .flat_map(|(player, state)| (0..game.actions(state, player)).map(move |a| (player, state, a)))
+                    .map(|(player, state, action)| game.action_name(state, player, action))
+                    .collect(),
+            ),
             shapes,
             first_row,
-            rewards: vec![0.0; rows * players],
-            first_next: Vec::new(),
-            next: Vec::new(),
+            rewards: Arc::default(),
+            moves: Arc::default(),
             player_names: (0..players).map(|player| game.player_name(player)).collect(),
             state_names: (0..states).map(|state| game.state_name(state)).collect(),
         }
@@ -113,36 +131,51 @@ impl TabularGame {
         Ok(())
     }
 
-    fn fill(&mut self, game: &dyn FiniteGame, rows: usize, limit: usize) -> Result<(), TheoryError> {
+    /// Writes rewards and transitions; `bytes` are those of the tables without the lists of transitions.
+    fn fill(&mut self, game: &dyn FiniteGame, rows: usize, bytes: u128, limit: usize) -> Result<(), TheoryError> {
         let (players, states) = (self.players(), self.states());
         let mut joint = vec![0; players];
-        let mut rewards = vec![0.0; players];
+        let mut row_rewards = vec![0.0; players];
+        let mut rewards = vec![0.0; rows * players];
         let mut next = Next::new();
-        let mut first_next = Vec::with_capacity(rows + 1);
-        first_next.push(0);
+        let mut moves = Moves::with_capacity(if states > 1 { rows } else { 0 });
+        // The number of a list by its hash: equal lists are kept once.
+        let (hasher, mut numbers) = (RandomState::new(), HashMap::new());
         for state in 0..states {
             joint.fill(0);
             for row in self.rows(state) {
-                rewards.fill(f64::NAN);
+                row_rewards.fill(f64::NAN);
                 next.clear();
-                game.outcome(state, &joint, &mut rewards, &mut next);
-                self.check_row(state, &joint, &rewards, &next)?;
-                for (player, reward) in rewards.iter().enumerate() {
-                    self.rewards[player * rows + row] = *reward;
+                game.outcome(state, &joint, &mut row_rewards, &mut next);
+                self.check_row(state, &joint, &row_rewards, &next)?;
+                for (player, reward) in row_rewards.iter().enumerate() {
+                    rewards[player * rows + row] = *reward;
                 }
-                self.next.extend(next.iter().filter(|(_, probability)| *probability > 0.0));
-                first_next.push(self.next.len());
-                let bytes = 8 * rows as u128 * (players as u128 + 1) + 16 * self.next.len() as u128;
-                if bytes > limit as u128 {
-                    return Err(too_large(players, states, rows as u128, bytes, limit));
+                next.retain(|(_, probability)| *probability > 0.0);
+                let key = hasher.hash_one(next.iter().map(|(to, p)| (*to, p.to_bits())).collect::<SmallVec<[_; 8]>>());
+                match numbers.get(&key).filter(|list| moves.list(**list) == next) {
+                    Some(list) => moves.push_again(*list),
+                    None => {
+                        let list = moves.push(next.iter().copied());
+                        let bytes = bytes + moves.list_bytes() as u128;
+                        let list = list.filter(|_| bytes <= limit as u128);
+                        let list = list.ok_or_else(|| too_large(players, states, rows as u128, bytes, limit))?;
+                        numbers.insert(key, list);
+                    }
                 }
                 advance(&mut joint, self.shape(state));
             }
         }
-        if !self.next.is_empty() {
-            self.first_next = first_next;
-        }
+        self.rewards = Arc::new(rewards);
+        self.moves = Arc::new(if moves.is_empty() { Moves::default() } else { moves });
         Ok(())
+    }
+
+    fn check_rewards(&self) -> Result<(), TheoryError> {
+        match self.rewards.iter().find(|reward| !reward.is_finite()) {
+            Some(wrong) => Err(TheoryError::Invalid(format!("a reward is {wrong}; expected finite numbers"))),
+            None => Ok(()),
+        }
     }
 
     fn check_row(&self, state: usize, joint: &[usize], rewards: &[f64], next: &Next) -> Result<(), TheoryError> {
@@ -210,15 +243,22 @@ impl TabularGame {
     /// Where a row leads, with probabilities; what is missing to 1 is the end.
     #[inline]
     pub fn next(&self, row: usize) -> &[(usize, f64)] {
-        match self.first_next.get(row..row + 2) {
-            Some(ends) => &self.next[ends[0]..ends[1]],
-            None => &[],
-        }
+        self.moves.of(row)
+    }
+
+    /// Where all rows lead.
+    pub(super) fn moves(&self) -> &Arc<Moves> {
+        &self.moves
+    }
+
+    /// The rewards of all players, [players, rows].
+    pub(super) fn all_rewards(&self) -> &Arc<Vec<f64>> {
+        &self.rewards
     }
 
     /// Whether nothing ever follows a step from a game of one state.
     pub fn is_one_shot(&self) -> bool {
-        self.states() == 1 && self.next.is_empty()
+        self.states() == 1 && self.moves.is_empty()
     }
 
     /// What a person calls the players.
@@ -261,6 +301,9 @@ impl FiniteGame for TabularGame {
         }
         next.extend_from_slice(self.next(row));
     }
+    fn table(&self) -> Option<&TabularGame> {
+        Some(self)
+    }
     fn player_name(&self, player: usize) -> String {
         self.player_names[player].clone()
     }
@@ -290,9 +333,9 @@ pub fn advance(joint: &mut [usize], shape: &[usize]) {
     }
 }
 
-/// All joint actions of all states.
-fn count_rows(game: &dyn FiniteGame) -> Result<u128, TheoryError> {
-    let mut rows = 0u128;
+/// All actions of all players in all states, and all joint actions of all states.
+fn count_actions_and_rows(game: &dyn FiniteGame) -> Result<(u128, u128), TheoryError> {
+    let (mut all, mut rows) = (0u128, 0u128);
     for state in 0..game.states() {
         let mut product = 1u128;
         for player in 0..game.players() {
@@ -301,11 +344,12 @@ fn count_rows(game: &dyn FiniteGame) -> Result<u128, TheoryError> {
                 let what = format!("player {player} has no action in state {state}; expected at least one");
                 return Err(TheoryError::Invalid(what));
             }
+            all = all.saturating_add(actions as u128);
             product = product.saturating_mul(actions as u128);
         }
         rows = rows.saturating_add(product);
     }
-    Ok(rows)
+    Ok((all, rows))
 }
 
 fn too_large(players: usize, states: usize, rows: u128, bytes: u128, limit: usize) -> TheoryError {
@@ -357,8 +401,11 @@ mod tests {
         assert_eq!((table.rows(1), table.shape(1)), (4..10, &[2, 3][..]));
         assert_eq!((table.next(3), table.next(9)), (&[][..], &[(0, 0.5), (1, 0.25)][..]));
         assert!(!table.is_one_shot());
-        // Written out again, it is the same.
-        assert_eq!(TabularGame::new(&table).unwrap(), table);
+        // Written out again it is the same, and new shares what is there.
+        assert_eq!(TabularGame::within(&table, 1 << 20).unwrap(), table);
+        assert!(Arc::ptr_eq(&TabularGame::new(&table).unwrap().rewards, &table.rewards));
+        // Six rows lead the same way, the other four nowhere.
+        assert_eq!(table.moves.lists(), 2);
     }
 
     #[test]
@@ -376,9 +423,9 @@ mod tests {
         assert!(matches!(error, TheoryError::TooLarge(_)), "{error}");
         let rows = (1u128 << 80) + (1u128 << 40) * ((1 << 40) + 1);
         assert!(error.what().contains(&format!("{rows} joint actions")), "{error}");
-        // Transitions count too, once they are known.
-        let game = Numbered { actions: 2, next: vec![(0, 0.1); 8] };
-        assert!(TabularGame::within(&game, 2000).is_ok());
-        assert!(matches!(TabularGame::within(&game, 800), Err(TheoryError::TooLarge(_))));
+        // Transitions count too, once they are known: here 9 names, 10 rows of 20 bytes, and a list of 8.
+        let of = |next: Next, limit| TabularGame::within(&Numbered { actions: 2, next }, limit);
+        assert!(of(vec![], 800).is_ok() && of(vec![(0, 0.1); 8], 1000).is_ok());
+        assert!(matches!(of(vec![(0, 0.1); 8], 800), Err(TheoryError::TooLarge(_))));
     }
 }

@@ -4,6 +4,9 @@
 //! Q(o, a) of its own observation and action and a deterministic actor mu(o); the other players are part of the
 //! environment.
 //!
+//! Where actions are choices, the policy is categorical and learns by the Gumbel-softmax relaxation, as in MADDPG (Lowe et
+//! al. 2017; see `equiflow_neural::choice_actor`), and evaluations play the likeliest choice.
+//!
 //! Deviations from the paper: nothing is learned in the first `warmup` steps; no batch
 //! normalisation, no weight decay; actions enter the critic with the observation, not at its second layer. The defaults
 //! are those of the published results on differential games (the programs of Wen et al. 2019 and Tian et al. 2019), not
@@ -12,8 +15,8 @@
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Pass, Real, Step, WarmupPlay, check_box,
-    check_positive, check_range, join, td_target,
+    ActorParams, AdamParams, Exclusive, Head, LastLayer, Learner, Mlp, Noise, Pass, Policy, Real, Step, WarmupPlay,
+    check_positive, check_range, check_sampled, join, td_target, told,
 };
 
 params! {
@@ -41,11 +44,14 @@ params! {
         warmup_play: WarmupPlay = WarmupPlay::Policy,
         /// Environment steps between two updates.
         learn_every: u64 = 1,
-        /// Exploration after the warm-up: `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`,
+        /// Exploration around a policy in a box (choices are drawn from the policy): `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`,
         /// sigma in units of the action.
         noise: Noise = Noise::default(),
-        /// Whether the policy starts at the centre of its box (last layer zero) or where random weights put it.
+        /// Whether the policy starts at the centre of its box, or uniform over its choices (last layer zero), or where random
+        /// weights put it.
         start_at_centre: bool = false,
+        /// Of a policy over choices: penalty on the mean of its squared logits.
+        regulariser: f64 = 1e-3,
     }
 }
 
@@ -61,7 +67,9 @@ pub struct Ddpg {
 
 #[derive(Debug)]
 struct Networks<T = f32> {
-    actor: Actor<T>,
+    actor: Policy<T>,
+    /// Of the actions.
+    head: Head,
     critic: Learner<T>,
     critic_target: Mlp<T>,
     buffers: Buffers<T>,
@@ -78,9 +86,11 @@ struct Buffers<T> {
     y: Vec<T>,
     /// Of the target critic.
     pass: Pass<T>,
+    /// Of the policy's choices, `[S, B, n]`; see [`Policy::noise`].
+    noise: Vec<f64>,
 }
 
-/// What an update learns from: `[S, B, width]`, rewards and ends `[S, B]`.
+/// What an update learns from: `[S, B, width]`, rewards and ends `[S, B]`; a choice as one number per choice.
 struct Transitions<'a, T = f32> {
     observation: &'a [T],
     action: &'a [T],
@@ -92,7 +102,7 @@ struct Transitions<'a, T = f32> {
 impl<T: Real> Networks<T> {
     fn new(params: &DdpgParams, seat: &Seat) -> Self {
         let adam = |rate| AdamParams::new(rate).clip(params.max_grad_norm);
-        let actor = Actor::new(
+        let actor = Policy::new(
             seat,
             &ActorParams {
                 hidden: &params.hidden,
@@ -101,23 +111,25 @@ impl<T: Real> Networks<T> {
                 noise: params.noise,
                 warmup: params.warmup,
                 warmup_play: params.warmup_play,
+                regulariser: params.regulariser,
             },
         );
-        let input = seat.observation().width() + seat.action().width();
+        let head = Head::new(seat.action());
+        let input = seat.observation().width() + head.features();
         let critic = Mlp::critic(input, &params.hidden, &mut seat.streams("critic weights"));
         let critic_target = critic.twin();
         let critic = Learner::new(critic, adam(params.critic_learning_rate));
-        Self { actor, critic, critic_target, buffers: Buffers::default() }
+        Self { actor, head, critic, critic_target, buffers: Buffers::default() }
     }
 
-    /// One update of Algorithm 1: critic, actor, targets.
-    fn update(&mut self, batch: &Transitions<T>, discount: f64, target_rate: f64) -> (Step, Step) {
-        let Self { actor, critic, critic_target, buffers: Buffers { next_action, input, y, pass } } = self;
+    /// One update of Algorithm 1: critic, actor, targets. The noise is that of [`Policy::noise`].
+    fn update(&mut self, batch: &Transitions<T>, noise: &[f64], discount: f64, target_rate: f64) -> (Step, Step) {
+        let Self { actor, head, critic, critic_target, buffers: Buffers { next_action, input, y, pass, .. } } = self;
         let rows = batch.reward.len();
         // y = r + gamma Q'(o', mu'(o'))
-        next_action.resize(batch.action.len(), T::default());
+        next_action.resize(rows * head.width(), T::default());
         actor.target_action(batch.next_observation, next_action);
-        join(rows, [batch.next_observation, next_action].into_iter(), input);
+        join(rows, [batch.next_observation, &told(head, next_action)].into_iter(), input);
         let q_next = critic_target.predict(input, pass);
         td_target(batch.reward, batch.terminated, discount, q_next, y);
         // Critic: down the mean of (Q(o, a) - y)^2.
@@ -125,11 +137,11 @@ impl<T: Real> Networks<T> {
         let critic_step = critic.regress(input, y);
         // Actor: up the mean of Q(o, mu(o)).
         let seen = batch.observation.len() / rows;
-        let own = seen..seen + actor.bounds.dims();
-        let actor_step = actor.online.ascend(&actor.bounds, batch.observation, critic, input, own);
+        let own = seen..seen + head.features();
+        let actor_step = actor.ascend(batch.observation, critic, input, own, noise);
         // Targets: theta' <- tau theta + (1 - tau) theta'.
         critic_target.soft_update(&critic.net, target_rate);
-        actor.target.soft_update(&actor.online.net, target_rate);
+        actor.soft_update(target_rate);
         (critic_step, actor_step)
     }
 }
@@ -138,7 +150,7 @@ impl Algorithm for Ddpg {
     type Params = DdpgParams;
 
     fn check(params: &DdpgParams, game: &GameSpec, player: usize) -> Result<(), Invalid> {
-        check_box(game, player)?;
+        check_sampled(&game.players[player].action, "its actions")?;
         check_range("hidden", format!("{:?}", params.hidden), !params.hidden.contains(&0), "widths of at least 1")?;
         check_positive("actor_learning_rate", params.actor_learning_rate)?;
         check_positive("critic_learning_rate", params.critic_learning_rate)?;
@@ -147,7 +159,8 @@ impl Algorithm for Ddpg {
         check_range("target_rate", params.target_rate, (0.0..=1.0).contains(&params.target_rate), "0 to 1")?;
         check_range("batch", params.batch, params.batch > 0, "at least 1")?;
         check_range("buffer", params.buffer, params.buffer > 0, "at least 1")?;
-        check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")
+        check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")?;
+        check_range("regulariser", params.regulariser, params.regulariser >= 0.0, "at least 0")
     }
 
     fn new(params: &DdpgParams, seat: &Seat) -> Self {
@@ -171,6 +184,10 @@ impl Algorithm for Ddpg {
         self.networks.get().actor.target_action(observation, action);
     }
 
+    fn sample_policy(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
+        self.networks.get().actor.sample_policy(observation, action);
+    }
+
     fn batch_at(&self, step: u64) -> usize {
         let due = step > self.params.warmup && step.is_multiple_of(self.params.learn_every);
         if due { self.params.batch } else { 0 }
@@ -180,15 +197,19 @@ impl Algorithm for Ddpg {
         let (networks, own) = (self.networks.get(), &lesson.batch.players[self.player]);
         let batch = Transitions {
             observation: &own.observation,
-            action: &own.action,
+            action: &told(&networks.head, &own.action),
             reward: &own.reward,
             terminated: &lesson.batch.terminated,
             next_observation: &own.next_observation,
         };
-        let (critic, actor) = networks.update(&batch, self.params.discount, self.params.target_rate);
+        let mut noise = std::mem::take(&mut networks.buffers.noise);
+        networks.actor.noise(self.params.batch, &mut noise);
+        let (critic, actor) = networks.update(&batch, &noise, self.params.discount, self.params.target_rate);
+        networks.buffers.noise = noise;
+        let checked = critic.check("critic").and(actor.check("actor"));
         self.losses.clear();
         self.losses.extend(critic.loss.into_iter().zip(actor.loss));
-        Ok(())
+        checked
     }
 
     fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {

@@ -1,7 +1,6 @@
 //! Whole updates against PyTorch in float64, and the algorithm in the world.
 
 use equiflow::environment::Lane;
-use equiflow_neural::ActionBox;
 use equiflow_neural::testing::{adam, assert_close, field, fixture, items, network, numbers, parameters, stack};
 
 use super::*;
@@ -26,9 +25,8 @@ fn two_updates_are_those_of_pytorch() {
             Learner::new(network(sizes, &field(&initial, name)), adam(&file, rate, &variant["max_grad_norm"]))
         };
         let mut networks = Networks::<f64>::new(&DdpgParams::default(), &seat(&lane, &game));
-        networks.actor.bounds = ActionBox::new(&low, &high);
-        networks.actor.online = learner("actor", "actor_learning_rate");
-        networks.actor.target = network(&file["actor_sizes"], &field(&initial, "actor_target"));
+        let target = network(&file["actor_sizes"], &field(&initial, "actor_target"));
+        networks.actor.set_networks(learner("actor", "actor_learning_rate"), target);
         networks.critic = learner("critic", "critic_learning_rate");
         networks.critic_target = network(&file["critic_sizes"], &field(&initial, "critic_target"));
 
@@ -42,15 +40,15 @@ fn two_updates_are_those_of_pytorch() {
                 terminated: &read("terminated"),
                 next_observation: &read("next_observation"),
             };
-            let (critic, actor) = networks.update(&batch, number("gamma"), number("tau"));
+            let (critic, actor) = networks.update(&batch, &[], number("gamma"), number("tau"));
             assert_close(&critic.loss, &stack(&field(&after, "critic_loss")), "critic loss");
             assert_close(&critic.gradient_norm, &stack(&field(&after, "critic_gradient_norm")), "critic gradient norm");
             assert_close(&actor.loss, &stack(&field(&after, "actor_loss")), "actor loss");
             assert_close(&actor.gradient_norm, &stack(&field(&after, "actor_gradient_norm")), "actor gradient norm");
             for (net, name) in [
-                (&networks.actor.online.net, "actor"),
+                (networks.actor.net(), "actor"),
                 (&networks.critic.net, "critic"),
-                (&networks.actor.target, "actor_target"),
+                (networks.actor.target(), "actor_target"),
                 (&networks.critic_target, "critic_target"),
             ] {
                 assert_close(net.values(), &parameters(&field(&after, name)), name);

@@ -5,11 +5,36 @@ use differential::{MaxOfTwo, Quadratic};
 use equiflow::prelude::*;
 use equiflow::record::Records;
 use equiflow::testing::{resumes_bit_for_bit, simulation};
+use matrix::{Matrix, OneShot, PrisonersDilemma};
 
 fn register(app: &mut App) {
     app.register_game::<Quadratic>("quadratic");
     app.register_game::<MaxOfTwo>("max_of_two");
+    app.register_game::<OneShot<PrisonersDilemma>>("prisoners_dilemma");
+    app.register_game::<OneShot<Matrix>>("matrix");
     app.register_algorithm::<Ddpg>("ddpg");
+}
+
+/// What the likeliest choices earn after a run of three seeds: [players, seeds] in a row.
+fn returns(game: &str) -> Vec<f64> {
+    let run = format!(
+        "Run(name: \"returns\", seeds: 3, episodes: 40, steps: 25, evaluate: (every: 40), game: {game},
+             entries: [ddpg(hidden: [16], batch: 32, warmup: 100, warmup_play: uniform, actor_learning_rate: 3e-3)])"
+    );
+    let mut simulation = simulation(register, &run);
+    while simulation.episode() < 40 {
+        simulation.advance();
+    }
+    assert_eq!(simulation.failures(), []);
+    let rows = simulation.app().world.resource_mut::<Records>().take();
+    rows.iter().filter(|row| row.metric == "mean_action_return").map(|row| row.value).collect()
+}
+
+#[test]
+fn a_dominant_strategy_is_found_and_so_is_the_best_of_three() {
+    // Both defect: whoever cooperates against that has 0.
+    assert_eq!(returns("prisoners_dilemma()"), [1.0; 6]);
+    assert_eq!(returns("matrix(payoffs: [[0, 2, 1]])"), [2.0; 3]);
 }
 
 #[test]
@@ -45,6 +70,9 @@ fn a_run_broken_off_goes_on_bit_for_bit() {
         );
         resumes_bit_for_bit(register, &run, split);
     }
+    let run = "Run(name: \"resume\", seeds: 3, lane_width: 2, instances: 2, episodes: 4, steps: 25,
+                   game: prisoners_dilemma(), entries: [ddpg(hidden: [16], batch: 32, warmup: 30)])";
+    resumes_bit_for_bit(register, run, 60);
 }
 
 #[test]
@@ -63,8 +91,8 @@ fn what_it_cannot_play_or_use_is_refused() {
     let game = |action| GameSpec::repeated(vec![Player::blind(action)]);
     let check = |params: DdpgParams, action| Ddpg::check(&params, &game(action), 0).unwrap_err().what;
     let unit = || Space::cube(1, -1.0, 1.0);
-    let discrete = check(DdpgParams::default(), Space::Discrete(3));
-    assert_eq!(discrete, "its actions are one of 3; expected a bounded box of real numbers");
+    let endless = check(DdpgParams::default(), Space::cube(1, 0.0, f32::INFINITY));
+    assert!(endless.contains("expected choices or a bounded box of real numbers"), "{endless}");
     let rate = DdpgParams { actor_learning_rate: -1.0, ..DdpgParams::default() };
     assert_eq!(check(rate, unit()), "-1 is out of range; expected a number above 0");
     let hidden = DdpgParams { hidden: vec![10, 0], ..DdpgParams::default() };

@@ -7,6 +7,10 @@
 //! The others' next actions come from their target policies, whatever algorithm they learn with. Not done: inferring
 //! the others' policies (section 4.2) and policy ensembles (section 4.3).
 //!
+//! Where actions are choices, the policy is categorical and learns by the Gumbel-softmax relaxation as in the paper
+//! (`equiflow_neural::choice_actor` says how), and evaluations play the likeliest choice. A player of choices and one of a
+//! box can meet.
+//!
 //! Deviations from the paper: nothing is learned in the first `warmup` steps. The defaults are
 //! those of the published results on differential games (the programs of Wen et al. 2019 and Tian et al. 2019); the
 //! authors' own program on particle worlds has hidden 64-64, batch 1024, an update every 100 steps and a gradient norm
@@ -14,8 +18,8 @@
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    Actor, ActorParams, AdamParams, Exclusive, LastLayer, Learner, Mlp, Noise, Pass, Real, Step, WarmupPlay, check_box,
-    check_positive, check_range, join, td_target,
+    ActorParams, AdamParams, Exclusive, Head, LastLayer, Learner, Mlp, Noise, Pass, Policy, Real, Step, WarmupPlay,
+    check_positive, check_range, check_sampled, join, td_target, told,
 };
 use smallvec::SmallVec;
 
@@ -44,11 +48,14 @@ params! {
         warmup_play: WarmupPlay = WarmupPlay::Policy,
         /// Environment steps between two updates.
         learn_every: u64 = 1,
-        /// Exploration after the warm-up: `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`,
+        /// Exploration around a policy in a box (choices are drawn from the policy): `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`,
         /// sigma in units of the action.
         noise: Noise = Noise::default(),
-        /// Whether the policy starts at the centre of its box (last layer zero) or where random weights put it.
+        /// Whether the policy starts at the centre of its box, or uniform over its choices (last layer zero), or where random
+        /// weights put it.
         start_at_centre: bool = false,
+        /// Of a policy over choices: penalty on the mean of its squared logits.
+        regulariser: f64 = 1e-3,
     }
 }
 
@@ -64,7 +71,9 @@ pub struct Maddpg {
 #[derive(Debug)]
 struct Networks<T = f32> {
     player: usize,
-    actor: Actor<T>,
+    actor: Policy<T>,
+    /// Of all players' actions.
+    heads: Vec<Head>,
     critic: Learner<T>,
     critic_target: Mlp<T>,
     buffers: Buffers<T>,
@@ -79,12 +88,14 @@ struct Buffers<T> {
     y: Vec<T>,
     /// Of the target critic.
     pass: Pass<T>,
+    /// Of the policy's choices, `[S, B, n]`; see [`Policy::noise`].
+    noise: Vec<f64>,
 }
 
 /// A slice of each player.
 type PerPlayer<'a, T> = SmallVec<[&'a [T]; 8]>;
 
-/// What an update learns from. Per player `[S, B, width]`, rewards and ends `[S, B]`.
+/// What an update learns from. Per player `[S, B, width]`, rewards and ends `[S, B]`; a choice as one number per choice.
 struct Transitions<'a, T = f32> {
     observations: PerPlayer<'a, T>,
     actions: PerPlayer<'a, T>,
@@ -98,7 +109,7 @@ struct Transitions<'a, T = f32> {
 impl<T: Real> Networks<T> {
     fn new(params: &MaddpgParams, seat: &Seat) -> Self {
         let adam = |rate| AdamParams::new(rate).clip(params.max_grad_norm);
-        let actor = Actor::new(
+        let actor = Policy::new(
             seat,
             &ActorParams {
                 hidden: &params.hidden,
@@ -107,18 +118,21 @@ impl<T: Real> Networks<T> {
                 noise: params.noise,
                 warmup: params.warmup,
                 warmup_play: params.warmup_play,
+                regulariser: params.regulariser,
             },
         );
-        let input = seat.game.players.iter().map(|player| player.observation.width() + player.action.width()).sum();
+        let heads: Vec<_> = seat.game.players.iter().map(|player| Head::new(&player.action)).collect();
+        let seen: usize = seat.game.players.iter().map(|player| player.observation.width()).sum();
+        let input = seen + heads.iter().map(Head::features).sum::<usize>();
         let critic = Mlp::critic(input, &params.hidden, &mut seat.streams("critic weights"));
         let critic_target = critic.twin();
         let critic = Learner::new(critic, adam(params.critic_learning_rate));
-        Self { player: seat.player, actor, critic, critic_target, buffers: Buffers::default() }
+        Self { player: seat.player, actor, heads, critic, critic_target, buffers: Buffers::default() }
     }
 
-    /// One update of the algorithm in the paper's appendix: critic, actor, targets.
-    fn update(&mut self, batch: &Transitions<T>, discount: f64, target_rate: f64) -> (Step, Step) {
-        let Self { player, actor, critic, critic_target, buffers: Buffers { input, y, pass } } = self;
+    /// One update of the algorithm in the paper's appendix: critic, actor, targets. The noise is that of [`Policy::noise`].
+    fn update(&mut self, batch: &Transitions<T>, noise: &[f64], discount: f64, target_rate: f64) -> (Step, Step) {
+        let Self { player, actor, heads, critic, critic_target, buffers: Buffers { input, y, pass, .. } } = self;
         // Eq. 6: y = r_i + gamma Q'_i(o', mu'_1(o'_1) .. mu'_N(o'_N))
         joint(&batch.next_observations, &batch.next_actions, batch.reward.len(), input);
         let q_next = critic_target.predict(input, pass);
@@ -129,11 +143,11 @@ impl<T: Real> Networks<T> {
         // Actor, Eq. 5: up the mean of Q_i(o, a) with a_i = mu_i(o_i), the others' actions as they were played.
         let width = |parts: &[&[T]]| parts.iter().map(|part| part.len() / batch.reward.len()).sum::<usize>();
         let start = width(&batch.observations) + width(&batch.actions[..*player]);
-        let own = start..start + actor.bounds.dims();
-        let actor_step = actor.online.ascend(&actor.bounds, batch.observations[*player], critic, input, own);
+        let own = start..start + heads[*player].features();
+        let actor_step = actor.ascend(batch.observations[*player], critic, input, own, noise);
         // Targets: theta' <- tau theta + (1 - tau) theta'.
         critic_target.soft_update(&critic.net, target_rate);
-        actor.target.soft_update(&actor.online.net, target_rate);
+        actor.soft_update(target_rate);
         (critic_step, actor_step)
     }
 }
@@ -147,7 +161,7 @@ impl Algorithm for Maddpg {
     type Params = MaddpgParams;
 
     fn check(params: &MaddpgParams, game: &GameSpec, player: usize) -> Result<(), Invalid> {
-        check_box(game, player)?;
+        check_sampled(&game.players[player].action, "its actions")?;
         check_range("hidden", format!("{:?}", params.hidden), !params.hidden.contains(&0), "widths of at least 1")?;
         check_positive("actor_learning_rate", params.actor_learning_rate)?;
         check_positive("critic_learning_rate", params.critic_learning_rate)?;
@@ -156,7 +170,8 @@ impl Algorithm for Maddpg {
         check_range("target_rate", params.target_rate, (0.0..=1.0).contains(&params.target_rate), "0 to 1")?;
         check_range("batch", params.batch, params.batch > 0, "at least 1")?;
         check_range("buffer", params.buffer, params.buffer > 0, "at least 1")?;
-        check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")
+        check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")?;
+        check_range("regulariser", params.regulariser, params.regulariser >= 0.0, "at least 0")
     }
 
     fn new(params: &MaddpgParams, seat: &Seat) -> Self {
@@ -180,6 +195,10 @@ impl Algorithm for Maddpg {
         self.networks.get().actor.target_action(observation, action);
     }
 
+    fn sample_policy(&mut self, observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
+        self.networks.get().actor.sample_policy(observation, action);
+    }
+
     fn batch_at(&self, step: u64) -> usize {
         let due = step > self.params.warmup && step.is_multiple_of(self.params.learn_every);
         if due { self.params.batch } else { 0 }
@@ -187,18 +206,26 @@ impl Algorithm for Maddpg {
 
     fn learn(&mut self, lesson: &Lesson) -> Result<(), Fault> {
         let (networks, players) = (self.networks.get(), &lesson.batch.players);
+        let heads = || networks.heads.iter();
+        let actions: SmallVec<[_; 8]> = heads().zip(players).map(|(head, player)| told(head, &player.action)).collect();
+        let next_actions: SmallVec<[_; 8]> =
+            heads().zip(lesson.target_actions).map(|(head, actions)| told(head, actions)).collect();
         let batch = Transitions {
             observations: players.iter().map(|player| &player.observation[..]).collect(),
-            actions: players.iter().map(|player| &player.action[..]).collect(),
+            actions: actions.iter().map(|actions| &actions[..]).collect(),
             reward: &players[networks.player].reward,
             terminated: &lesson.batch.terminated,
             next_observations: players.iter().map(|player| &player.next_observation[..]).collect(),
-            next_actions: lesson.target_actions.into(),
+            next_actions: next_actions.iter().map(|actions| &actions[..]).collect(),
         };
-        let (critic, actor) = networks.update(&batch, self.params.discount, self.params.target_rate);
+        let mut noise = std::mem::take(&mut networks.buffers.noise);
+        networks.actor.noise(self.params.batch, &mut noise);
+        let (critic, actor) = networks.update(&batch, &noise, self.params.discount, self.params.target_rate);
+        networks.buffers.noise = noise;
+        let checked = critic.check("critic").and(actor.check("actor"));
         self.losses.clear();
         self.losses.extend(critic.loss.into_iter().zip(actor.loss));
-        Ok(())
+        checked
     }
 
     fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {

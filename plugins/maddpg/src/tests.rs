@@ -1,22 +1,33 @@
 //! Whole updates against PyTorch in float64.
 
 use equiflow::environment::Lane;
-use equiflow_neural::ActionBox;
 use equiflow_neural::testing::{adam, assert_close, field, fixture, items, network, numbers, parameters, stack};
+
+use serde_json::Value;
 
 use super::*;
 
 #[test]
 fn two_updates_of_two_agents_are_those_of_pytorch() {
     let file = fixture(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/update.json"));
+    let bounds = |name: &str, i: usize| numbers(&file[name][i]).iter().map(|&x| x as f32).collect();
+    compare(&file, [0, 1].map(|i| Space::Box { low: bounds("low", i), high: bounds("high", i) }));
+}
+
+#[test]
+fn two_updates_of_an_agent_with_choices_and_one_with_a_box_are_those_of_pytorch() {
+    let file = fixture(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/choices.json"));
+    let bounds = |name: &str| numbers(&file[name]).iter().map(|&x| x as f32).collect();
+    compare(&file, [Space::Discrete(3), Space::Box { low: bounds("low"), high: bounds("high") }]);
+}
+
+/// Two agents with these actions against the updates of a file.
+fn compare(file: &Value, actions: [Space; 2]) {
     let number = |name: &str| file[name].as_f64().unwrap();
     let observations = [3, 2];
-    let bounds = [0, 1]
-        .map(|i| ["low", "high"].map(|name| numbers(&file[name][i]).iter().map(|&x| x as f32).collect::<Vec<_>>()));
-    let places = [0, 1].map(|i| {
-        let [low, high] = bounds[i].clone();
-        Player { observation: Space::cube(observations[i], -1.0, 1.0), action: Space::Box { low, high } }
-    });
+    let heads = [0, 1].map(|i| Head::new(&actions[i]));
+    let places =
+        [0, 1].map(|i| Player { observation: Space::cube(observations[i], -1.0, 1.0), action: actions[i].clone() });
     let (game, lane) = (GameSpec::repeated(places.to_vec()), Lane { run_seed: 0, seeds: vec![0, 1], instances: 1 });
 
     for variant in items(&file["variants"]) {
@@ -27,9 +38,7 @@ fn two_updates_of_two_agents_are_those_of_pytorch() {
                 |name: &str, rate: &str| Learner::new(net(name, name), adam(&file, rate, &variant["max_grad_norm"]));
             let seat = Seat { lane: &lane, game: &game, player: i, tables: None };
             let mut networks = Networks::<f64>::new(&MaddpgParams::default(), &seat);
-            networks.actor.bounds = ActionBox::new(&bounds[i][0], &bounds[i][1]);
-            networks.actor.online = learner("actor", "actor_learning_rate");
-            networks.actor.target = net("actor", "actor_target");
+            networks.actor.set_networks(learner("actor", "actor_learning_rate"), net("actor", "actor_target"));
             networks.critic = learner("critic", "critic_learning_rate");
             networks.critic_target = net("critic", "critic_target");
             networks
@@ -40,25 +49,30 @@ fn two_updates_of_two_agents_are_those_of_pytorch() {
                 stack(&field(&batch, name).into_iter().map(|agents| &agents[i]).collect::<Vec<_>>())
             };
             let all = |name: &str| [0, 1].map(|i| of(name, i));
-            let (observations, actions) = (all("observation"), all("action"));
+            let (observations, played) = (all("observation"), all("action"));
+            let actions = [0, 1].map(|i| told(&heads[i], &played[i]));
             let (next_observations, rewards) = (all("next_observation"), all("reward"));
+            let noises: Vec<_> = batch.iter().map(|seed| &seed["noise"]).collect();
             let terminated = stack(&field(&batch, "terminated"));
             // Of both agents before either of them learns.
-            let mut next_actions = actions.clone();
+            let mut next_played = played.clone();
             for (i, agent) in agents.iter_mut().enumerate() {
-                agent.actor.target_action(&next_observations[i], &mut next_actions[i]);
+                agent.actor.target_action(&next_observations[i], &mut next_played[i]);
             }
+            let next_actions = [0, 1].map(|i| told(&heads[i], &next_played[i]));
             for (i, networks) in agents.iter_mut().enumerate() {
                 let batch = Transitions {
                     observations: observations.iter().map(Vec::as_slice).collect(),
-                    actions: actions.iter().map(Vec::as_slice).collect(),
+                    actions: actions.iter().map(AsRef::as_ref).collect(),
                     reward: &rewards[i],
                     terminated: &terminated,
                     next_observations: next_observations.iter().map(Vec::as_slice).collect(),
-                    next_actions: next_actions.iter().map(Vec::as_slice).collect(),
+                    next_actions: next_actions.iter().map(AsRef::as_ref).collect(),
                 };
                 let after: Vec<_> = after.iter().map(|seed| &seed[i]).collect();
-                let (critic, actor) = networks.update(&batch, number("gamma"), number("tau"));
+                let choices = matches!(networks.actor, Policy::Choices(_));
+                let noise = if choices { stack(&noises) } else { Vec::new() };
+                let (critic, actor) = networks.update(&batch, &noise, number("gamma"), number("tau"));
                 assert_close(&critic.loss, &stack(&field(&after, "critic_loss")), "critic loss");
                 assert_close(
                     &critic.gradient_norm,
@@ -72,9 +86,9 @@ fn two_updates_of_two_agents_are_those_of_pytorch() {
                     "actor gradient norm",
                 );
                 for (net, name) in [
-                    (&networks.actor.online.net, "actor"),
+                    (networks.actor.net(), "actor"),
                     (&networks.critic.net, "critic"),
-                    (&networks.actor.target, "actor_target"),
+                    (networks.actor.target(), "actor_target"),
                     (&networks.critic_target, "critic_target"),
                 ] {
                     assert_close(net.values(), &parameters(&field(&after, name)), name);

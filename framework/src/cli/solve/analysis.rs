@@ -13,7 +13,7 @@ use crate::theory::lqre::{self, End, Options, Path};
 use crate::theory::markov_potential::{self, policy_cycles};
 use crate::theory::mixed::mixed_nash;
 use crate::theory::potential::{Potential, potential_within};
-use crate::theory::pure_nash::{pure_nash, regret};
+use crate::theory::pure_nash::{pure_nash_within, regrets};
 use crate::theory::{
     Entropy, Layout, NormalForm, Objective, Profile, TabularGame, TheoryError, nash_conv, rational, social_optimum,
 };
@@ -22,6 +22,8 @@ use crate::theory::{
 const CYCLES: usize = 1_000;
 /// Longest step along the path of logit equilibria, in logits: a line through its points looks smooth.
 const LONGEST_STEP: f64 = 0.25;
+/// What an evaluation goes through in a second, to tell beforehand how long it takes.
+const NUMBERS_PER_SECOND: f64 = 1e9;
 /// Longer lists of payoffs or pure equilibria are not written out in full.
 pub(super) const MOST_LISTED: usize = 10_000;
 
@@ -61,10 +63,12 @@ pub(super) struct OneShot {
     /// Per player, strategies of the last player fastest; none where there are too many.
     pub payoffs: Option<Vec<Vec<String>>>,
     pub exact: bool,
-    pub constant_sum: Option<f64>,
+    #[serde(serialize_with = "or_error")]
+    pub constant_sum: Result<Option<f64>, String>,
     pub strictly_dominated: Dominance,
     pub weakly_dominated: Dominance,
-    pub pure_equilibria: Pure,
+    #[serde(serialize_with = "or_error")]
+    pub pure_equilibria: Result<Pure, String>,
     /// Only of games of two players.
     pub extreme_equilibria: Option<Mixed>,
     pub potential: PotentialFound,
@@ -182,6 +186,7 @@ impl Analysis {
         let not_finite = || TheoryError::Invalid("this game is not finite".to_owned());
         let game = input.game().ok_or_else(|| refused(not_finite()))?;
         let table = TabularGame::new(game).map_err(refused)?;
+        check_duration(&table, limit).map_err(refused)?;
         let computed;
         let form = match game.normal_form() {
             Some(form) => Some(form),
@@ -249,10 +254,10 @@ impl OneShot {
         Self {
             payoffs: (form.cells() * form.shape().len() <= MOST_LISTED).then(payoffs),
             exact: form.is_exact(),
-            constant_sum: form.constant_sum(),
+            constant_sum: form.constant_sum_within(limit).map_err(|error| error.to_string()),
             strictly_dominated: Dominance::new(form, eliminate(form, limit)),
             weakly_dominated: Dominance::new(form, weakly_dominated(form, limit)),
-            pure_equilibria: Pure::new(form),
+            pure_equilibria: Pure::new(form, limit).map_err(|error| error.to_string()),
             extreme_equilibria: (form.shape().len() == 2).then(|| Mixed::new(form, table, limit)),
             potential: PotentialFound::new(form, potential_within(form, limit)),
         }
@@ -264,7 +269,8 @@ impl OneShot {
             Some(Mixed::Refused { .. }) => false,
             None => true,
         };
-        mixed && self.strictly_dominated.complete && self.weakly_dominated.complete && self.potential.complete
+        let known = self.constant_sum.is_ok() && self.pure_equilibria.is_ok();
+        known && mixed && self.strictly_dominated.complete && self.weakly_dominated.complete && self.potential.complete
     }
 }
 
@@ -281,10 +287,12 @@ impl Dominance {
 }
 
 impl Pure {
-    fn new(form: &NormalForm) -> Self {
-        let cells = pure_nash(form);
-        let one = |cell: &usize| PureEquilibrium { strategies: names(form, *cell), regret: regret(form, *cell) };
-        Self { count: cells.len(), listed: cells.iter().take(MOST_LISTED).map(one).collect() }
+    fn new(form: &NormalForm, limit: Duration) -> Result<Self, TheoryError> {
+        let cells = pure_nash_within(form, limit)?;
+        let first = &cells[..cells.len().min(MOST_LISTED)];
+        let one = |(cell, regret): (&usize, f64)| PureEquilibrium { strategies: names(form, *cell), regret };
+        let listed = first.iter().zip(regrets(form, first)).map(one).collect();
+        Ok(Self { count: cells.len(), listed })
     }
 }
 
@@ -315,7 +323,7 @@ impl PotentialFound {
             [first, second, third, fourth]
         });
         let Potential { values, violation, exact, complete, .. } = found;
-        let exists = (complete || witness.is_some()).then_some(values.is_some());
+        let exists = (complete || witness.is_some()).then_some(witness.is_none());
         let values = values.filter(|values| values.len() <= MOST_LISTED);
         Self { exists, values, violation, witness, exact, complete }
     }
@@ -342,6 +350,25 @@ impl Lqre {
         let reached = path.end == End::Reached;
         Ok(Self { own_entropy, equilibria, folds, bifurcations, missing, end, reached, path })
     }
+}
+
+/// That an exact evaluation, of which every solver needs some, takes no longer than a solver may.
+fn check_duration(table: &TabularGame, limit: Duration) -> Result<(), TheoryError> {
+    let (players, states) = (table.players() as f64, table.states() as f64);
+    let rows = table.rows(table.states() - 1).end as f64;
+    // Each player's rewards are averaged over all joint actions, and so are the transitions before it. A best response
+    // solves some linear systems.
+    let numbers = rows * players * players + if states > 1.0 { states.powi(3) * (1.0 + 3.0 * players) } else { 0.0 };
+    let seconds = numbers / NUMBERS_PER_SECOND;
+    if seconds <= limit.as_secs_f64() {
+        return Ok(());
+    }
+    let what = format!(
+        "an exact evaluation of {players} players, {states} states and {rows} joint actions takes about {seconds:.0} \
+         seconds, and a solver at most {}; allow more by --time",
+        limit.as_secs()
+    );
+    Err(TheoryError::TooLarge(what))
 }
 
 fn examine(name: &str, table: &TabularGame, profile: &Profile) -> Result<Examined, TheoryError> {

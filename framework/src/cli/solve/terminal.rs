@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use comfy_table::{CellAlignment, Table};
 
-use super::analysis::{Analysis, Cycles, Dominance, DominatedStrategy, Examined, Lqre, Mixed, OneShot, PotentialFound};
+use super::analysis::{
+    Analysis, Cycles, Dominance, DominatedStrategy, Examined, Lqre, Mixed, OneShot, PotentialFound, Pure,
+};
 use crate::report::table::RULES;
 use crate::theory::tabular::advance;
 
@@ -110,7 +112,11 @@ fn payoffs(text: &mut String, analysis: &Analysis, one_shot: &OneShot) {
         let _ = writeln!(text, "\npayoffs ({names})\n{}\n", table.trim_fmt());
     }
     let kind = if one_shot.exact { "exact" } else { "rounded" };
-    let sum = one_shot.constant_sum.map_or("no constant sum".to_owned(), |sum| format!("constant sum {}", number(sum)));
+    let sum = match &one_shot.constant_sum {
+        Ok(Some(sum)) => format!("constant sum {}", number(*sum)),
+        Ok(None) => "no constant sum".to_owned(),
+        Err(what) => format!("constant sum not known, {what}"),
+    };
     let _ = writeln!(text, "payoffs: {kind}, {sum}");
 }
 
@@ -129,14 +135,15 @@ fn dominance(text: &mut String, one_shot: &OneShot) {
 }
 
 fn equilibria(text: &mut String, analysis: &Analysis, one_shot: &OneShot) {
-    let pure = &one_shot.pure_equilibria;
-    let list = match &pure.listed[..] {
-        [] => "none".to_owned(),
-        some => {
-            let regret = some.iter().fold(0.0, |most: f64, one| most.max(one.regret));
-            let names = some.iter().map(|one| format!("({})", one.strategies.join(", ")));
-            format!("{}, regret {}: {}", pure.count, small(regret), cut(names, " "))
+    let list = match &one_shot.pure_equilibria {
+        Ok(Pure { count: 0, .. }) => "none".to_owned(),
+        Ok(Pure { count, listed }) => {
+            let regret = listed.iter().fold(0.0, |most: f64, one| most.max(one.regret));
+            let names = listed.iter().take(MOST_ROWS).map(|one| format!("({})", one.strategies.join(", ")));
+            let more = if *count > MOST_ROWS { " ..." } else { "" };
+            format!("{count}, regret {}: {}{more}", small(regret), names.collect::<Vec<_>>().join(" "))
         }
+        Err(what) => what.clone(),
     };
     let _ = writeln!(text, "pure equilibria: {list}");
     match &one_shot.extreme_equilibria {

@@ -6,12 +6,14 @@
 //! then goes straight on. A step that would jump over a sharp bend to another branch changes that sign too, and is made
 //! ever shorter until it either bends or is known to cross.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nalgebra::{DMatrix, DVector};
 
 use super::system::{System, residual};
+use crate::theory::deadline::Deadline;
 use crate::theory::error::TheoryError;
+use crate::theory::lu::Lu;
 use crate::theory::profile::Profile;
 use crate::theory::tabular::TabularGame;
 
@@ -157,12 +159,13 @@ struct Tracer<'g> {
     range: f64,
     matrix: DMatrix<f64>,
     errors: Vec<f64>,
-    until: Instant,
+    deadline: Deadline,
 }
 
 impl<'g> Tracer<'g> {
     fn new(game: &'g TabularGame, options: &Options) -> Result<Self, TheoryError> {
-        let system = System::new(game, options.own_entropy)?;
+        let deadline = Deadline::after(options.max_time);
+        let system = System::new(game, options.own_entropy, deadline)?;
         let mut range: f64 = 0.0;
         for player in 0..game.players() {
             let rewards = (0..game.states()).flat_map(|state| game.rewards(player, state)).copied();
@@ -177,13 +180,13 @@ impl<'g> Tracer<'g> {
             range: if range > 0.0 { range } else { 1.0 },
             matrix: DMatrix::zeros(unknowns + 1, unknowns + 1),
             errors: vec![0.0; unknowns],
-            until: Instant::now() + options.max_time,
+            deadline,
         })
     }
 
     /// Whether the time is up. Then no step is taken any more.
     fn is_late(&self) -> bool {
-        Instant::now() > self.until
+        self.deadline.is_over()
     }
 
     fn unknowns(&self) -> usize {
@@ -195,7 +198,7 @@ impl<'g> Tracer<'g> {
         let unknowns = self.unknowns();
         let lambda = at[unknowns] / self.range;
         self.system.equations(&at.as_slice()[..unknowns], lambda, &mut self.errors)?;
-        self.system.derivatives(lambda, &mut self.matrix);
+        self.system.derivatives(lambda, &mut self.matrix)?;
         self.matrix.column_mut(unknowns).scale_mut(1.0 / self.range);
         Ok(())
     }
@@ -209,7 +212,9 @@ impl<'g> Tracer<'g> {
         let unknowns = self.unknowns();
         self.matrix.row_mut(unknowns).copy_from(&row.transpose());
         let mut step = DVector::from_fn(unknowns + 1, |k, _| self.errors.get(k).map_or(0.0, |error| -error));
-        if !self.matrix.clone().lu().solve_mut(&mut step) || step.iter().any(|x| !x.is_finite()) {
+        if !Lu::new(self.matrix.clone(), self.deadline)?.solve_vector_mut(&mut step)
+            || step.iter().any(|x| !x.is_finite())
+        {
             return Ok(None);
         }
         *at += &step;
@@ -242,16 +247,14 @@ impl<'g> Tracer<'g> {
         let unknowns = self.unknowns();
         self.linearise(&at)?;
         self.matrix.row_mut(unknowns).copy_from(&onwards.transpose());
-        let lu = self.matrix.clone().lu();
+        let lu = Lu::new(self.matrix.clone(), self.deadline)?;
         let mut tangent = DVector::zeros(unknowns + 1);
         tangent[unknowns] = 1.0;
-        if !lu.solve_mut(&mut tangent) || tangent.iter().any(|x| !x.is_finite()) {
+        if !lu.solve_vector_mut(&mut tangent) || tangent.iter().any(|x| !x.is_finite()) {
             return Ok(None);
         }
         // The sign of the determinant with `onwards` as the last row is that with the tangent, as their product is positive.
-        let swaps: f64 = lu.p().determinant();
-        let pivots = lu.lu_internal().diagonal();
-        let positive = (swaps > 0.0) == (pivots.iter().filter(|pivot| **pivot < 0.0).count() % 2 == 0);
+        let (positive, pivots) = (lu.is_positive(), lu.pivots());
         // On a crossing itself there is no one tangent, and rounding would choose the branch: the step must end elsewhere.
         if pivots.amin() < 1e-11 * pivots.amax() {
             return Ok(None);
@@ -273,12 +276,10 @@ impl<'g> Tracer<'g> {
             }
         }
         let start = self.place(at, &lambda)?;
+        self.deadline.check()?;
         start.ok_or_else(|| {
-            let what = if self.is_late() {
-                "the time was up before the first point of the path; allow more"
-            } else {
-                "there is no single profile at lambda 0 from which the path could start; try values without entropy"
-            };
+            let what =
+                "there is no single profile at lambda 0 from which the path could start; try values without entropy";
             TheoryError::Unsolved(what.to_owned())
         })
     }
@@ -314,7 +315,11 @@ impl<'g> Tracer<'g> {
                 path.end = End::Reached;
                 break;
             }
-            let Some((next, used)) = self.next(&here, length, options, &mut path)? else {
+            let next = match self.next(&here, length, options, &mut path) {
+                Err(TheoryError::Late) => None,
+                next => next?,
+            };
+            let Some((next, used)) = next else {
                 path.end = if self.is_late() { End::Time } else { End::Lost };
                 break;
             };

@@ -11,6 +11,7 @@
 use nalgebra::DMatrix;
 
 use crate::theory::contract::Contraction;
+use crate::theory::deadline::Deadline;
 use crate::theory::entropy::entropy;
 use crate::theory::error::TheoryError;
 use crate::theory::evaluate::{check_states, solve, transitions};
@@ -22,7 +23,7 @@ use crate::theory::tabular::{TabularGame, advance};
 /// # Errors
 /// See [`values`](crate::theory::evaluate::values).
 pub fn residual(game: &TabularGame, profile: &Profile, lambda: f64, own_entropy: bool) -> Result<f64, TheoryError> {
-    let mut system = System::new(game, own_entropy)?;
+    let mut system = System::new(game, own_entropy, Deadline::NONE)?;
     system.profile = profile.clone();
     system.respond(lambda)?;
     let mut response = Profile { layout: profile.layout.clone(), values: system.logits.clone() };
@@ -56,10 +57,12 @@ pub(super) struct System<'g> {
     /// See [`System::same_state`].
     worth: Vec<f64>,
     contraction: Contraction,
+    deadline: Deadline,
 }
 
 impl<'g> System<'g> {
-    pub fn new(game: &'g TabularGame, own_entropy: bool) -> Result<Self, TheoryError> {
+    /// Whatever takes long fails with [`TheoryError::Late`] once the time is up.
+    pub fn new(game: &'g TabularGame, own_entropy: bool, deadline: Deadline) -> Result<Self, TheoryError> {
         check_states(game.states())?;
         let numbers = game.layout().len();
         Ok(Self {
@@ -74,6 +77,7 @@ impl<'g> System<'g> {
             tensor: Vec::new(),
             worth: vec![0.0; numbers],
             contraction: Contraction::default(),
+            deadline,
         })
     }
 
@@ -98,6 +102,7 @@ impl<'g> System<'g> {
         }
         for state in 0..self.game.states() {
             for player in 0..self.game.players() {
+                self.deadline.check()?;
                 let range = self.game.layout().range(player, state);
                 self.returns(state, player, lambda);
                 let tensor = if self.game.is_one_shot() { self.game.rewards(player, state) } else { &self.tensor };
@@ -129,7 +134,8 @@ impl<'g> System<'g> {
                 sums[(state, player)] = lambda * reward + bonus;
             }
         }
-        self.inverse = solve(&moves, game.discount(), &DMatrix::identity(game.states(), game.states()))?;
+        let identity = DMatrix::identity(game.states(), game.states());
+        self.inverse = solve(&moves, game.discount(), &identity, self.deadline)?;
         self.values = &self.inverse * sums;
         Ok(())
     }
@@ -149,16 +155,18 @@ impl<'g> System<'g> {
 
     /// Writes the derivatives at the point of the last [`System::equations`] to the first rows of `out`, one per unknown;
     /// the column behind those of the unknowns is that by lambda.
-    pub fn derivatives(&mut self, lambda: f64, out: &mut DMatrix<f64>) {
+    pub fn derivatives(&mut self, lambda: f64, out: &mut DMatrix<f64>) -> Result<(), TheoryError> {
         let unknowns = self.len();
         out.rows_mut(0, unknowns).fill(0.0);
         for player in 0..self.game.players() {
             for state in 0..self.game.states() {
+                self.deadline.check()?;
                 self.returns(state, player, lambda);
                 self.same_state(player, state, lambda, out);
             }
             if !self.game.is_one_shot() {
                 for state in 0..self.game.states() {
+                    self.deadline.check()?;
                     self.later_states(player, state, out);
                 }
             }
@@ -175,6 +183,7 @@ impl<'g> System<'g> {
         for at in 0..unknowns {
             out[(at, at)] += 1.0;
         }
+        Ok(())
     }
 
     /// How the promises to `player` in `state` depend on the others' choices there and on lambda, W being what it is.
@@ -283,14 +292,14 @@ mod tests {
         stage.set_rounded((0..36).map(|k| f64::from(k * k).sin()).collect());
         let stage = TabularGame::new(&stage).unwrap();
         for (game, own_entropy) in [(&markov, false), (&markov, true), (&stage, false)] {
-            let mut system = System::new(game, own_entropy).unwrap();
+            let mut system = System::new(game, own_entropy, Deadline::NONE).unwrap();
             let n = system.len();
             let x: Vec<f64> = (0..n).map(|k| (k as f64 * 2.1).sin()).collect();
             let lambda = 1.7;
             let mut out = vec![0.0; n];
             let mut derivatives = DMatrix::zeros(n + 1, n + 1);
             system.equations(&x, lambda, &mut out).unwrap();
-            system.derivatives(lambda, &mut derivatives);
+            system.derivatives(lambda, &mut derivatives).unwrap();
             for column in 0..=n {
                 let h = 1e-6;
                 let mut at = |sign: f64| {

@@ -6,6 +6,7 @@ use nalgebra::{DMatrix, DVector, SymmetricEigen};
 use super::Statement;
 use super::check::Check;
 use super::suite::{self, Named};
+use crate::theory::deadline::Deadline;
 use crate::theory::evaluate::{solve, transitions};
 use crate::theory::vpg::conditional::{Conditional, improve_table, soft_values};
 use crate::theory::vpg::{Order, Vpg, smoothness_of};
@@ -35,7 +36,7 @@ fn gradient(
 fn visits(game: &TabularGame, profile: &Profile) -> Result<Vec<f64>, TheoryError> {
     let moves = transitions(game, profile)?.transpose();
     let start = DMatrix::from_column_slice(game.states(), 1, game.start());
-    Ok((solve(&moves, game.discount(), &start)? * (1.0 - game.discount())).as_slice().to_vec())
+    Ok((solve(&moves, game.discount(), &start, Deadline::NONE)? * (1.0 - game.discount())).as_slice().to_vec())
 }
 
 /// F^+ g for the Fisher matrix of one softmax, F = weight (diag p - p p^T), up to a constant that the softmax does not see:
@@ -136,7 +137,7 @@ fn conditional_gap(
         }
     }
     let start = DMatrix::from_column_slice(game.states(), 1, game.start());
-    let d = solve(&moves, game.discount(), &start)? * (1.0 - game.discount());
+    let d = solve(&moves, game.discount(), &start, Deadline::NONE)? * (1.0 - game.discount());
     let mut stepped = theta.clone();
     for state in 0..game.states() {
         let mut sums = Vec::new();

@@ -4,6 +4,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::improve;
+use crate::theory::deadline::Deadline;
 use crate::theory::error::TheoryError;
 use crate::theory::evaluate::solve;
 use crate::theory::profile::Profile;
@@ -132,7 +133,7 @@ pub fn soft_values(
             game.next(row).iter().for_each(|&(to, p)| moves[(state, to)] += weight * p);
         }
     });
-    let values: DVector<f64> = solve(&moves, game.discount(), &sums)?.column(0).into_owned();
+    let values: DVector<f64> = solve(&moves, game.discount(), &sums, Deadline::NONE)?.column(0).into_owned();
     for state in 0..states {
         for row in game.rows(state) {
             first[row] += game.discount() * game.next(row).iter().map(|(to, p)| p * values[*to]).sum::<f64>();
