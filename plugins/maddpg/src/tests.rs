@@ -35,7 +35,7 @@ fn compare(file: &Value, actions: [Space; 2]) {
             let initial: Vec<_> = items(&file["initial"]).into_iter().map(|seed| &seed[i]).collect();
             let net = |kind: &str, name: &str| network(&file[&*format!("{kind}_sizes")][i], &field(&initial, name));
             let learner =
-                |name: &str, rate: &str| Learner::new(net(name, name), adam(&file, rate, &variant["max_grad_norm"]));
+                |name: &str, rate: &str| Learner::new(net(name, name), adam(file, rate, &variant["max_grad_norm"]));
             let seat = Seat { lane: &lane, game: &game, player: i, tables: None };
             let mut networks = Networks::<f64>::new(&MaddpgParams::default(), &seat);
             networks.actor.set_networks(learner("actor", "actor_learning_rate"), net("actor", "actor_target"));
