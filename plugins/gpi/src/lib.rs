@@ -29,9 +29,9 @@ params! {
         /// Width of each hidden layer, for policy and critic; ReLU between them.
         hidden: Vec<usize> = vec![100, 100],
         /// Adam's step size for the policy.
-        policy_learning_rate: f64 = 1e-3,
+        policy_learning_rate: f64 = 3e-3,
         /// Adam's step size for the critic.
-        critic_learning_rate: f64 = 1e-2,
+        critic_learning_rate: f64 = 3e-3,
         /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
         max_grad_norm: Option<f64> = None,
         /// Discount of the next step's value.
@@ -39,7 +39,7 @@ params! {
         /// Share of the way that the target critic goes towards the critic per update.
         target_rate: f64 = 0.01,
         /// Transitions that an update learns from.
-        batch: usize = 256,
+        batch: usize = 64,
         /// Transitions that are remembered, per seed.
         buffer: usize = 1_000_000,
         /// Environment steps before anything is learned.
@@ -52,7 +52,7 @@ params! {
         learn_every: u64 = 1,
         /// What entropy is worth: `constant(..)`, `geometric(from: .., hold: .., to: .., at: ..)` or
         /// `decay(floor: .., scale: .., rate: .., after: ..)`.
-        temperature: Temperature = Temperature::Geometric { from: 5.0, hold: 1_000, to: 0.1, at: 2_000 },
+        temperature: Temperature = Temperature::Geometric { from: 5.0, hold: 1_000, to: 0.1, at: 2_500 },
         /// Whether the policy is shown what the opponents are predicted to do.
         conditional: bool = true,
         /// Penalty on the squared outputs of the policy's network.

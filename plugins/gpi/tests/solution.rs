@@ -128,7 +128,7 @@ fn unconditional_policies_are_at_the_logit_equilibrium() {
             "Run(name: \"table\", seeds: 1, episodes: 4000, steps: 1, evaluate: (every: 4000),
                  game: table(seed: {seed}, common: {common}),
                  entries: [gpi(opponent_model: {model}, conditional: false, hidden: [16], batch: 256, warmup: 300,
-                               critic_learning_rate: 3e-3, temperature: constant({TEMPERATURE}), regulariser: 0)])"
+                               policy_learning_rate: 1e-3, temperature: constant({TEMPERATURE}), regulariser: 0)])"
         ));
         for (player, expected) in expected.iter().enumerate() {
             let found = policy(&mut simulation, player);
@@ -143,8 +143,7 @@ fn conditional_policies_are_the_softmax_of_their_values() {
     let mut simulation = played(&format!(
         "Run(name: \"table\", seeds: 1, episodes: 4000, steps: 1, evaluate: (every: 4000), game: table(seed: 4),
              entries: [gpi(opponent_model: variational(hidden: [16], states: 2), hidden: [32], batch: 64, warmup: 300,
-                           policy_learning_rate: 3e-3, critic_learning_rate: 3e-3, temperature: constant({TEMPERATURE}),
-                           regulariser: 0)])"
+                           temperature: constant({TEMPERATURE}), regulariser: 0)])"
     ));
     for player in [0, 1] {
         let found = policy(&mut simulation, player);
@@ -162,8 +161,7 @@ fn values_of_several_steps_hold_the_entropy_to_come() {
         let mut simulation = played(&format!(
             "Run(name: \"soft\", seeds: 1, episodes: 120, steps: 25, evaluate: (every: 120), game: sequential_max_of_two(),
                  entries: [gpi(opponent_model: empirical(hidden: [8], window: 8), hidden: [32, 32], batch: 64,
-                               critic_learning_rate: 3e-3, warmup: 1000000, temperature: constant({temperature}),
-                               discount: 0.8, target_rate: 0.05)])"
+                               warmup: 1000000, temperature: constant({temperature}), discount: 0.8, target_rate: 0.05)])"
         ));
         // At places and joint actions of all kinds.
         let mut stream = Stream::new(0, 0, "test", "places");

@@ -363,8 +363,7 @@ fn the_model_of_a_one_shot_game_is_that_of_proposition_4_7() {
         let run = format!(
             "Run(name: \"table\", seeds: 1, episodes: 4000, steps: 1, game: table(seed: {seed}), evaluate: (every: 4000), entries: [
                 gpi(opponent_model: {model}, hidden: [16], batch: 32, warmup: 300, regulariser: 0,
-                    policy_learning_rate: 3e-3, critic_learning_rate: 3e-3, conditional: {conditional},
-                    temperature: constant(0.7))])"
+                    conditional: {conditional}, temperature: constant(0.7))])"
         );
         let mut simulation = simulation(register, &run);
         while simulation.episode() < 4000 {
