@@ -259,17 +259,18 @@ fn verify_tells_verdicts_and_knows_its_statements() {
 #[test]
 fn bench_counts_the_updates_of_all_agents_and_seeds() {
     let home = home(
-        "Run(name: \"a run\", seeds: 5, episodes: 6, steps: 5, evaluate: (every: 6), game: max_of_two(), entries: [
-             maddpg(hidden: [4], batch: 8, warmup: 10)])",
+        "Run(name: \"a run\", seeds: 5, episodes: 6, steps: 5, evaluate: (every: 6), game: prisoners_dilemma(), entries: [
+             vpg(values: sampled, batch: 8, learn_every: 2)])",
     );
-    let plugin = built("maddpg");
-    fs::copy(&plugin, home.programs().join(plugin.file_name().unwrap())).unwrap();
+    for plugin in [built("matrix"), built("vpg")] {
+        fs::copy(&plugin, home.programs().join(plugin.file_name().unwrap())).unwrap();
+    }
     let said = home.run(&["bench", "run.ron", "--seeds", "3", "--reps", "2", "--set", "entries.0.batch=4"]);
     done(&said);
     let line = said.out.lines().find_map(|line| line.strip_prefix("RESULT ")).unwrap_or_else(|| panic!("{said:?}"));
     let figures: serde_json::Value = serde_json::from_str(line).unwrap();
-    // Two players, three seeds, an update in each of the 30 steps after the warm-up.
-    assert_eq!(figures["updates"], 2 * 3 * 20, "{line}");
+    // Two players, three seeds, an update in every second of 30 steps.
+    assert_eq!(figures["updates"], 2 * 3 * 15, "{line}");
     assert_eq!((&figures["batch"], &figures["seeds"], &figures["steps"]), (&4.into(), &3.into(), &30.into()), "{line}");
     assert_eq!(figures["runs"].as_array().map(Vec::len), Some(2), "{line}");
     assert!(figures["ups"].as_f64().unwrap() > 0.0 && figures["ret"].as_f64().unwrap() < 10.0, "{line}");
