@@ -425,7 +425,7 @@ mod tests {
         assert!(error.what().contains(&format!("{rows} joint actions")), "{error}");
         // Transitions count too, once they are known: here 9 names, 10 rows of 20 bytes, and a list of 8.
         let of = |next: Next, limit| TabularGame::within(&Numbered { actions: 2, next }, limit);
-        assert!(of(vec![], 800).is_ok() && of(vec![(0, 0.1); 8], 1000).is_ok());
-        assert!(matches!(of(vec![(0, 0.1); 8], 800), Err(TheoryError::TooLarge(_))));
+        assert!(of(vec![], 700).is_ok() && of(vec![(0, 0.1); 8], 1000).is_ok());
+        assert!(matches!(of(vec![(0, 0.1); 8], 700), Err(TheoryError::TooLarge(_))));
     }
 }
