@@ -5,9 +5,10 @@
     python3 framework/benches/players.py [--out TABLE.md] [--plot FIGURE.svg]
 
 Writes two-link routing (4 states, 2 links) and congestion (2 states, 4 facilities) out as tables and evaluates a mixed
-profile: values of all players, best responses, NashConv. One process per line, the median of five evaluations, the most
-memory that the process had. Goes on until tables are refused, which is three quarters of the memory that is free: with
-24 GB the largest take minutes and 14 GB. The figure wants matplotlib.
+profile: values of all players, best responses, NashConv. One process per line, the median of five evaluations (fewer where
+they take longer than ten seconds), the most memory that the process had. Ends with the first number of players for which
+tables are refused, being larger than three quarters of the free memory. The largest take minutes and 14 GB; the figure
+wants matplotlib.
 """
 
 import argparse

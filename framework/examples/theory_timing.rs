@@ -17,9 +17,11 @@ use serde_json::json;
 /// Profiles of which NashConv is timed, and where logit equilibria are wanted: `theory.py` has the same.
 const PROFILES: usize = 50;
 const LAMBDAS: [f64; 5] = [0.1, 0.5, 1.0, 2.0, 5.0];
-/// Runs of which the median counts, and how long one of them repeats its work at least.
+/// Runs of which the median counts, how long one of them repeats its work at least, and with how much time spent no other
+/// is begun.
 const RUNS: usize = 5;
 const LEAST: Duration = Duration::from_millis(100);
+const MOST_SECONDS: f64 = 10.0;
 
 fn main() -> ExitCode {
     match run() {
@@ -50,7 +52,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 /// The median time of one call.
 fn median(mut work: impl FnMut()) -> f64 {
     let mut times = Vec::new();
-    for _ in 0..RUNS {
+    while times.len() < RUNS && times.iter().sum::<f64>() < MOST_SECONDS {
         let (clock, began, mut calls) = (Clock::start(), Instant::now(), 0);
         while calls == 0 || began.elapsed() < LEAST {
             work();
@@ -59,7 +61,7 @@ fn median(mut work: impl FnMut()) -> f64 {
         times.push(clock.seconds() / f64::from(calls));
     }
     times.sort_by(f64::total_cmp);
-    times[RUNS / 2]
+    times[times.len() / 2]
 }
 
 /// Time of the processor, where Linux tells it, so that what else a machine does is not counted; else time on the wall.
