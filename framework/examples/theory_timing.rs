@@ -111,7 +111,8 @@ fn one_shot(form: &NormalForm, file: &str) -> Result<(), Box<dyn Error>> {
     let profiles: Vec<_> = found.iter().map(|one| &one.profile.values).collect();
     let payoffs: Vec<_> = (0..table.players()).map(|player| form.payoffs(player)).collect();
     let line = json!({
-        "file": file, "shape": form.shape(), "payoffs": payoffs, "nash_conv_seconds": one / PROFILES as f64, "nash_conv_total": total,
+        "file": file, "shape": form.shape(), "payoffs": payoffs,
+        "nash_conv_seconds": one / PROFILES as f64, "nash_conv_total": total,
         "path_seconds": seconds, "points": path.points.len(), "residual": residual, "profiles": profiles,
     });
     println!("{line}");

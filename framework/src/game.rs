@@ -156,6 +156,14 @@ impl Space {
             }
         }
     }
+
+    /// Fills `out` with uniform samples, each stream its equal share in turn.
+    pub fn sample_shares(&self, streams: &mut [Stream], out: &mut [f32]) {
+        let share = out.len() / streams.len();
+        for (stream, rows) in streams.iter_mut().zip(out.chunks_exact_mut(share)) {
+            self.sample(stream, rows);
+        }
+    }
 }
 
 impl std::fmt::Display for Space {

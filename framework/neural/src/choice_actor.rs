@@ -134,13 +134,10 @@ impl ChoiceActor {
     /// Choices of a step in which it explores: drawn from the policy, uniform in a warm-up that asks for it. Rows
     /// `[S * instances, 1]`.
     pub fn explore(&mut self, turn: &Turn, action: &mut [f32]) {
-        if turn.step >= self.uniform_until {
+        if turn.step < self.uniform_until {
+            self.space.sample_shares(&mut self.streams[0], action);
+        } else {
             self.online.sample(turn.observation, &mut self.streams[0], action);
-            return;
-        }
-        let per_seed = action.len() / self.streams[0].len();
-        for (stream, action) in self.streams[0].iter_mut().zip(action.chunks_exact_mut(per_seed)) {
-            action.iter_mut().for_each(|choice| self.space.sample(stream, std::slice::from_mut(choice)));
         }
     }
 }

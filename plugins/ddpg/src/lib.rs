@@ -44,8 +44,8 @@ params! {
         warmup_play: WarmupPlay = WarmupPlay::Policy,
         /// Environment steps between two updates.
         learn_every: u64 = 1,
-        /// Exploration around a policy in a box (choices are drawn from the policy): `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`,
-        /// sigma in units of the action.
+        /// Exploration around a policy in a box (choices are drawn from the policy):
+        /// `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`, sigma in units of the action.
         noise: Noise = Noise::default(),
         /// Whether the policy starts at the centre of its box, or uniform over its choices (last layer zero), or where random
         /// weights put it.

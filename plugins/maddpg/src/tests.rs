@@ -9,20 +9,26 @@ use super::*;
 
 #[test]
 fn two_updates_of_two_agents_are_those_of_pytorch() {
-    let file = fixture(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/update.json"));
-    let bounds = |name: &str, i: usize| numbers(&file[name][i]).iter().map(|&x| x as f32).collect();
-    compare(&file, [0, 1].map(|i| Space::Box { low: bounds("low", i), high: bounds("high", i) }));
+    compare(&fixture(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/update.json")));
 }
 
 #[test]
 fn two_updates_of_an_agent_with_choices_and_one_with_a_box_are_those_of_pytorch() {
-    let file = fixture(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/choices.json"));
-    let bounds = |name: &str| numbers(&file[name]).iter().map(|&x| x as f32).collect();
-    compare(&file, [Space::Discrete(3), Space::Box { low: bounds("low"), high: bounds("high") }]);
+    compare(&fixture(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/choices.json")));
 }
 
-/// Two agents with these actions against the updates of a file.
-fn compare(file: &Value, actions: [Space; 2]) {
+/// The actions of an agent of a file.
+fn action(file: &Value, agent: usize) -> Space {
+    let bound = |name: &str| numbers(&file[name][agent]).iter().map(|&x| x as f32).collect();
+    match &file["low"][agent] {
+        Value::Null => Space::Discrete(items(&file["actor_sizes"][agent]).last().unwrap().as_u64().unwrap() as usize),
+        _ => Space::Box { low: bound("low"), high: bound("high") },
+    }
+}
+
+/// Two agents against the updates of a file.
+fn compare(file: &Value) {
+    let actions = [0, 1].map(|i| action(file, i));
     let number = |name: &str| file[name].as_f64().unwrap();
     let observations = [3, 2];
     let heads = [0, 1].map(|i| Head::new(&actions[i]));
@@ -52,7 +58,7 @@ fn compare(file: &Value, actions: [Space; 2]) {
             let (observations, played) = (all("observation"), all("action"));
             let actions = [0, 1].map(|i| told(&heads[i], &played[i]));
             let (next_observations, rewards) = (all("next_observation"), all("reward"));
-            let noises: Vec<_> = batch.iter().map(|seed| &seed["noise"]).collect();
+            let noises = field(&batch, "noise");
             let terminated = stack(&field(&batch, "terminated"));
             // Of both agents before either of them learns.
             let mut next_played = played.clone();
@@ -70,8 +76,8 @@ fn compare(file: &Value, actions: [Space; 2]) {
                     next_actions: next_actions.iter().map(AsRef::as_ref).collect(),
                 };
                 let after: Vec<_> = after.iter().map(|seed| &seed[i]).collect();
-                let choices = matches!(networks.actor, Policy::Choices(_));
-                let noise = if choices { stack(&noises) } else { Vec::new() };
+                let noise: Vec<_> = noises.iter().map(|agents| &agents[i]).filter(|noise| !noise.is_null()).collect();
+                let noise = stack(&noise);
                 let (critic, actor) = networks.update(&batch, &noise, number("gamma"), number("tau"));
                 assert_close(&critic.loss, &stack(&field(&after, "critic_loss")), "critic loss");
                 assert_close(

@@ -1,8 +1,10 @@
 //! Whole updates against PyTorch in float64, and what the sampler comes to sample.
 
 use equiflow::environment::Lane;
+use equiflow_neural::Learner;
 use equiflow_neural::testing::{adam, assert_close, field, fixture, items, network, numbers, parameters, stack};
 
+use super::networks::soft_value;
 use super::*;
 
 /// Two players who see `observation` numbers, the first with actions in `boxes[0]`.

@@ -18,15 +18,6 @@ pub struct Random {
     forecasts: Vec<Stream>,
 }
 
-impl Random {
-    fn draw(space: &Space, streams: &mut [Stream], action: &mut [f32]) {
-        let per_seed = action.len() / streams.len();
-        for (rng, rows) in streams.iter_mut().zip(action.chunks_exact_mut(per_seed)) {
-            space.sample(rng, rows);
-        }
-    }
-}
-
 impl Algorithm for Random {
     type Params = RandomParams;
 
@@ -45,7 +36,7 @@ impl Algorithm for Random {
     }
 
     fn act(&mut self, _: &Turn, action: &mut [f32]) {
-        Self::draw(&self.space, &mut self.streams, action);
+        self.space.sample_shares(&mut self.streams, action);
     }
 
     fn mean_action(&mut self, _observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
@@ -62,11 +53,11 @@ impl Algorithm for Random {
     }
 
     fn target_action(&mut self, _observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
-        Self::draw(&self.space, &mut self.forecasts, action);
+        self.space.sample_shares(&mut self.forecasts, action);
     }
 
     fn sample_policy(&mut self, _observation: &[f32], _predictions: &[&[f32]], action: &mut [f32]) {
-        Self::draw(&self.space, &mut self.forecasts, action);
+        self.space.sample_shares(&mut self.forecasts, action);
     }
 }
 

@@ -8,6 +8,33 @@
 use super::vector::Vector;
 use std::arch::x86_64::*;
 
+/// Adds blocks of four numbers to what lies `stride` numbers apart.
+///
+/// # Safety
+/// There are four numbers at each of these places.
+#[inline(always)]
+unsafe fn add_rows<const N: usize>(rows: [__m128; N], to: *mut f32, stride: usize) {
+    for (i, row) in rows.into_iter().enumerate() {
+        // SAFETY: the memory is as the caller promises; every processor of this kind has the instructions.
+        unsafe {
+            let to = to.add(i * stride);
+            _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), row));
+        }
+    }
+}
+
+/// Writes blocks of four numbers `stride` numbers apart.
+///
+/// # Safety
+/// There is room for four numbers at each of these places.
+#[inline(always)]
+unsafe fn store_rows<const N: usize>(rows: [__m128; N], to: *mut f32, stride: usize) {
+    for (i, row) in rows.into_iter().enumerate() {
+        // SAFETY: the memory is as the caller promises; every processor of this kind has the instructions.
+        unsafe { _mm_storeu_ps(to.add(i * stride), row) }
+    }
+}
+
 /// 16 numbers in one of 32 registers. A row of 100 is 10 tiles of 10 rows.
 #[derive(Clone, Copy)]
 pub struct Avx512(__m512);
@@ -69,23 +96,14 @@ impl Vector for Avx512 {
 
     #[inline(always)]
     unsafe fn add_to_rows(self, to: *mut f32, stride: usize) {
-        // SAFETY: the memory is as the caller promises; the instructions are enabled.
-        unsafe {
-            for (i, row) in self.rows().into_iter().enumerate() {
-                let to = to.add(i * stride);
-                _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), row));
-            }
-        }
+        // SAFETY: the memory is as the caller promises.
+        unsafe { add_rows(self.rows(), to, stride) }
     }
 
     #[inline(always)]
     unsafe fn store_rows(self, to: *mut f32, stride: usize) {
-        // SAFETY: the memory is as the caller promises; the instructions are enabled.
-        unsafe {
-            for (i, row) in self.rows().into_iter().enumerate() {
-                _mm_storeu_ps(to.add(i * stride), row);
-            }
-        }
+        // SAFETY: the memory is as the caller promises.
+        unsafe { store_rows(self.rows(), to, stride) }
     }
 
     #[inline(always)]
@@ -190,23 +208,14 @@ impl Vector for Avx2 {
 
     #[inline(always)]
     unsafe fn add_to_rows(self, to: *mut f32, stride: usize) {
-        // SAFETY: the memory is as the caller promises; the instructions are enabled.
-        unsafe {
-            for (i, row) in self.rows().into_iter().enumerate() {
-                let to = to.add(i * stride);
-                _mm_storeu_ps(to, _mm_add_ps(_mm_loadu_ps(to), row));
-            }
-        }
+        // SAFETY: the memory is as the caller promises.
+        unsafe { add_rows(self.rows(), to, stride) }
     }
 
     #[inline(always)]
     unsafe fn store_rows(self, to: *mut f32, stride: usize) {
-        // SAFETY: the memory is as the caller promises; the instructions are enabled.
-        unsafe {
-            for (i, row) in self.rows().into_iter().enumerate() {
-                _mm_storeu_ps(to.add(i * stride), row);
-            }
-        }
+        // SAFETY: the memory is as the caller promises.
+        unsafe { store_rows(self.rows(), to, stride) }
     }
 
     #[inline(always)]
