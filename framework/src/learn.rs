@@ -15,7 +15,7 @@ use crate::opponent::{BatchPrediction, Models, Prediction};
 use crate::policy::Policies;
 use crate::record::{Records, Row};
 use crate::replay::{Batch, first_rows};
-use crate::workers::{Workers, fenced};
+use crate::workers::{Pace, Workers, fenced};
 
 /// Runs an agent's or a model's part of a stage, unless its lane is lost already. Says whether it came to its end. What
 /// has befallen single seeds in this step does not keep the others of the lane from going on.
@@ -44,6 +44,7 @@ pub(crate) struct SharesTargets;
 /// Observation to action, exploring.
 pub(crate) fn act<A: Algorithm>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Environment, &Clock, &Outcome<Live>, &Health)>,
     models: Query<&Prediction<Live>>,
     mut agents: Query<(
@@ -51,7 +52,7 @@ pub(crate) fn act<A: Algorithm>(
         (&Agent, &PlaysIn, &Observation<Live>, Option<&Models>),
     )>,
 ) {
-    workers.for_each(agents.iter_mut(), |((mut algorithm, mut action, mut faults, mut busy), fixed)| {
+    workers.for_each(&mut pace, agents.iter_mut(), |((mut algorithm, mut action, mut faults, mut busy), fixed)| {
         let (agent, plays_in, seen, of) = fixed;
         let Ok((environment, clock, outcome, health)) = environments.get(plays_in.0) else { return };
         let predictions = &predictions(of, &models);
@@ -68,6 +69,7 @@ pub(crate) fn act<A: Algorithm>(
 /// Observation to mean action, in evaluation episodes.
 pub(crate) fn act_in_trial<A: Algorithm>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Environment, &Health)>,
     models: Query<&Prediction<Trial>>,
     mut agents: Query<(
@@ -75,7 +77,7 @@ pub(crate) fn act_in_trial<A: Algorithm>(
         (&Agent, &PlaysIn, &Observation<Trial>, Option<&Models>),
     )>,
 ) {
-    workers.for_each(agents.iter_mut(), |((mut algorithm, mut action, mut faults, mut busy), fixed)| {
+    workers.for_each(&mut pace, agents.iter_mut(), |((mut algorithm, mut action, mut faults, mut busy), fixed)| {
         let (agent, plays_in, seen, of) = fixed;
         let Ok((environment, health)) = environments.get(plays_in.0) else { return };
         let predictions = predictions(of, &models);
@@ -132,6 +134,7 @@ pub(crate) fn nobody_learns(players: &Players, requests: &Query<&BatchRequest>) 
 /// Every agent says what its target policy does at the batch's next observations, where some player reads that.
 pub(crate) fn target<A: Algorithm>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Batch, &Players, &Health), With<SharesTargets>>,
     requests: Query<&BatchRequest>,
     models: Query<&BatchPrediction>,
@@ -140,7 +143,7 @@ pub(crate) fn target<A: Algorithm>(
         (&Agent, &PlaysIn, &Action<Live>, Option<&Models>),
     )>,
 ) {
-    workers.for_each(agents.iter_mut(), |((mut algorithm, mut target, mut faults, mut busy), fixed)| {
+    workers.for_each(&mut pace, agents.iter_mut(), |((mut algorithm, mut target, mut faults, mut busy), fixed)| {
         let (agent, plays_in, action, of) = fixed;
         let Ok((batch, players, health)) = environments.get(plays_in.0) else { return };
         if nobody_learns(players, &requests) {
@@ -168,40 +171,46 @@ pub(crate) fn batch_predictions<'a>(
 /// Every learner that asked for a batch learns from it.
 pub(crate) fn update<A: Algorithm>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Batch, &Clock, &Players, &Health)>,
     targets: Query<&TargetAction>,
     policies: Query<Option<&Policies>>,
     models: Query<&BatchPrediction>,
     mut agents: Query<((&mut A, &mut Faults, &mut Busy), (&BatchRequest, &PlaysIn, Option<&Models>))>,
 ) {
-    workers.for_each(agents.iter_mut(), |((mut algorithm, mut faults, mut busy), (request, plays_in, of))| {
-        let Ok((batch, clock, players, health)) = environments.get(plays_in.0) else { return };
-        if request.0 == 0 {
-            return;
-        }
-        // The batch is as large as the largest that a player asked for; this one gets what it asked for.
-        let (own, rows) = (batch.first(request.0), batch.terminated.len());
-        let target_actions: SmallVec<[Cow<[f32]>; 8]> = (targets.iter_many(players.agents()).flatten())
-            .map(|target| first_rows(&target.values, rows, batch.size, request.0))
-            .collect();
-        let target_actions: SmallVec<[&[f32]; 8]> = target_actions.iter().map(|actions| &actions[..]).collect();
-        let predictions: SmallVec<[Cow<BatchPrediction>; 8]> = (batch_predictions(of, &models).into_iter())
-            .map(|prediction| prediction.first(rows, batch.size, request.0))
-            .collect();
-        let predictions: SmallVec<[&BatchPrediction; 8]> = predictions.iter().map(|prediction| &**prediction).collect();
-        let policies: SmallVec<[&[f64]; 8]> = policies
-            .iter_many(players.agents())
-            .map(|policies| policies.ok().flatten().map_or(&[][..], |policies| &policies.0))
-            .collect();
-        let lesson = Lesson {
-            step: clock.step,
-            batch: &own,
-            target_actions: &target_actions,
-            policies: &policies,
-            predictions: &predictions,
-        };
-        attempt(health, &mut faults, &mut busy, || algorithm.learn(&lesson));
-    });
+    workers.for_each(
+        &mut pace,
+        agents.iter_mut(),
+        |((mut algorithm, mut faults, mut busy), (request, plays_in, of))| {
+            let Ok((batch, clock, players, health)) = environments.get(plays_in.0) else { return };
+            if request.0 == 0 {
+                return;
+            }
+            // The batch is as large as the largest that a player asked for; this one gets what it asked for.
+            let (own, rows) = (batch.first(request.0), batch.terminated.len());
+            let target_actions: SmallVec<[Cow<[f32]>; 8]> = (targets.iter_many(players.agents()).flatten())
+                .map(|target| first_rows(&target.values, rows, batch.size, request.0))
+                .collect();
+            let target_actions: SmallVec<[&[f32]; 8]> = target_actions.iter().map(|actions| &actions[..]).collect();
+            let predictions: SmallVec<[Cow<BatchPrediction>; 8]> = (batch_predictions(of, &models).into_iter())
+                .map(|prediction| prediction.first(rows, batch.size, request.0))
+                .collect();
+            let predictions: SmallVec<[&BatchPrediction; 8]> =
+                predictions.iter().map(|prediction| &**prediction).collect();
+            let policies: SmallVec<[&[f64]; 8]> = policies
+                .iter_many(players.agents())
+                .map(|policies| policies.ok().flatten().map_or(&[][..], |policies| &policies.0))
+                .collect();
+            let lesson = Lesson {
+                step: clock.step,
+                batch: &own,
+                target_actions: &target_actions,
+                policies: &policies,
+                predictions: &predictions,
+            };
+            attempt(health, &mut faults, &mut busy, || algorithm.learn(&lesson));
+        },
+    );
 }
 
 /// The policies that are played from now on, for others to read.

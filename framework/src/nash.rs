@@ -29,7 +29,7 @@ use crate::episode::{Episode, Tape};
 use crate::game::{Game, GameSpec, Joint, Returns, Space, Status};
 use crate::record::{Records, Row};
 use crate::stream::Stream;
-use crate::workers::{Workers, fenced};
+use crate::workers::{Pace, Workers, fenced};
 
 /// How much is spent on bounds of best responses.
 #[derive(Resource, Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,28 +225,33 @@ fn examine<G: Game>(
 /// Records what best responses to the evaluation's first episode gain, and the game's own figures of it.
 pub(crate) fn judge<G: Game>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     effort: Res<BestResponse>,
     mut records: ResMut<Records>,
     mut environments: Query<(&Rules<G>, &Environment, &Lane, &Clock, &mut Tape<G>, &mut Health, &mut Busy)>,
 ) {
-    workers.for_each(environments.iter_mut(), |(rules, environment, lane, clock, mut tape, mut health, mut busy)| {
-        let mut findings = std::mem::take(&mut tape.findings);
-        for seed in 0..lane.seeds.len() {
-            if !health.is_well(seed) {
-                continue;
+    workers.for_each(
+        &mut pace,
+        environments.iter_mut(),
+        |(rules, environment, lane, clock, mut tape, mut health, mut busy)| {
+            let mut findings = std::mem::take(&mut tape.findings);
+            for seed in 0..lane.seeds.len() {
+                if !health.is_well(seed) {
+                    continue;
+                }
+                let judged = fenced(&mut busy, || {
+                    let mut put = |player, metric, value| findings.push((seed, player, metric, value));
+                    let (episode, totals) = (tape.episode(seed), tape.totals(seed));
+                    examine(&*rules.0, &environment.spec, &episode, totals, effort.budget, &mut put);
+                    Ok(())
+                });
+                if let Err(what) = judged {
+                    health.fail(Some(seed), clock.step, &format!("the best response to an evaluation {what}"));
+                }
             }
-            let judged = fenced(&mut busy, || {
-                let mut put = |player, metric, value| findings.push((seed, player, metric, value));
-                let (episode, totals) = (tape.episode(seed), tape.totals(seed));
-                examine(&*rules.0, &environment.spec, &episode, totals, effort.budget, &mut put);
-                Ok(())
-            });
-            if let Err(what) = judged {
-                health.fail(Some(seed), clock.step, &format!("the best response to an evaluation {what}"));
-            }
-        }
-        tape.findings = findings;
-    });
+            tape.findings = findings;
+        },
+    );
     for (_, environment, lane, clock, mut tape, health, _) in &mut environments {
         for (seed, player, metric, value) in tape.findings.drain(..).filter(|(seed, ..)| health.is_well(*seed)) {
             records.push(Row::new(environment, clock, player, lane.seeds[seed], metric, value));

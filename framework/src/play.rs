@@ -12,15 +12,16 @@ use crate::game::{Game, Joint, Status};
 use crate::opponent::ModelOf;
 use crate::replay::{Batch, Part, Recent, Replay, Window};
 use crate::stream::Stream;
-use crate::workers::{Workers, fenced};
+use crate::workers::{Pace, Workers, fenced};
 
 /// Game state to what each player sees.
 pub(crate) fn observe<G: Game, P: Phase>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Rules<G>, &Instances<G, P>, &Health)>,
     mut agents: Query<(&Agent, &PlaysIn, &mut Observation<P>, &mut Faults, &mut Busy)>,
 ) {
-    workers.for_each(agents.iter_mut(), |(agent, plays_in, mut observation, mut faults, mut busy)| {
+    workers.for_each(&mut pace, agents.iter_mut(), |(agent, plays_in, mut observation, mut faults, mut busy)| {
         let Ok((rules, instances, health)) = environments.get(plays_in.0) else { return };
         if health.is_lost() {
             return;
@@ -45,13 +46,14 @@ fn see<G: Game>(game: &G, states: &[G::State], player: usize, out: &mut [f32]) {
 /// Joint action to rewards and next state; episodes that are over start again.
 pub(crate) fn play<G: Game, P: Phase>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     mut environments: Query<(
         (&Rules<G>, &Environment, &Lane, &Clock, &Players, Has<Replay>),
         (&mut Instances<G, P>, &mut Episodes<P>, &mut Outcome<P>, &mut Health, &mut Busy),
     )>,
     agents: Query<&Action<P>>,
 ) {
-    workers.for_each(environments.iter_mut(), |(fixed, changing)| {
+    workers.for_each(&mut pace, environments.iter_mut(), |(fixed, changing)| {
         let (rules, environment, lane, clock, players, remembers) = fixed;
         let (mut instances, mut episodes, mut outcome, mut health, mut busy) = changing;
         if health.is_lost() {
@@ -130,10 +132,11 @@ pub(crate) fn receive(environments: Query<&Outcome<Live>>, mut agents: Query<(&A
 /// The transition of every row to the environment's replay memory.
 pub(crate) fn remember(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     mut environments: Query<(&mut Replay, &Lane, &Players, &Outcome<Live>, &Health, &mut Busy)>,
     agents: Query<(&Observation<Live>, &Action<Live>, &Reward)>,
 ) {
-    workers.for_each(environments.iter_mut(), |(mut replay, lane, players, outcome, health, mut busy)| {
+    workers.for_each(&mut pace, environments.iter_mut(), |(mut replay, lane, players, outcome, health, mut busy)| {
         let agents: SmallVec<[_; 8]> = agents.iter_many(players.agents()).flatten().collect();
         let rows = |values: &'_ [f32]| values.len() / lane.rows();
         let result = fenced(&mut busy, || {
@@ -162,26 +165,31 @@ pub(crate) fn remember(
 /// latest transitions, where opponent models look back.
 pub(crate) fn sample(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     mut environments: Query<(
         (&mut Replay, &mut Batch, Option<(&Window, &mut Recent)>, &mut Busy),
         (&Players, &Health),
     )>,
     agents: Query<&BatchRequest>,
 ) {
-    workers.for_each(environments.iter_mut(), |((mut replay, mut batch, recent, mut busy), (players, health))| {
-        let size = agents.iter_many(players.agents()).flatten().map(|request| request.0).max().unwrap_or(0);
-        if size == 0 || health.is_lost() {
-            return;
-        }
-        let result = fenced(&mut busy, || {
-            replay.sample(size, &mut batch);
-            if let Some((window, mut recent)) = recent {
-                replay.latest(window.0, &mut recent.0);
+    workers.for_each(
+        &mut pace,
+        environments.iter_mut(),
+        |((mut replay, mut batch, recent, mut busy), (players, health))| {
+            let size = agents.iter_many(players.agents()).flatten().map(|request| request.0).max().unwrap_or(0);
+            if size == 0 || health.is_lost() {
+                return;
             }
-            Ok(())
-        });
-        result.unwrap_or_else(|what| panic!("drawing a batch {what}"));
-    });
+            let result = fenced(&mut busy, || {
+                replay.sample(size, &mut batch);
+                if let Some((window, mut recent)) = recent {
+                    replay.latest(window.0, &mut recent.0);
+                }
+                Ok(())
+            });
+            result.unwrap_or_else(|what| panic!("drawing a batch {what}"));
+        },
+    );
 }
 
 /// What went wrong with agents and their opponent models in this step becomes the failure of their seeds.

@@ -21,7 +21,7 @@ use crate::record::{Records, Row};
 use crate::replay::{Batch, Recent, Replay, Window};
 use crate::run::{Entry, Run};
 use crate::schedule::Step;
-use crate::workers::fence;
+use crate::workers::{Workers, fence};
 
 /// A run under way.
 pub struct Simulation {
@@ -84,16 +84,19 @@ impl Simulation {
 
     /// Runs to the end, the first evaluation before the first step. After every step `watch` is shown the rows that it
     /// brought (none inside an episode) and may break off.
-    pub fn play(&mut self, mut watch: impl FnMut(&mut Self, Vec<Row>) -> ControlFlow<()>) -> ControlFlow<()> {
-        if self.step == 0 {
-            evaluate(&mut self.app.world);
-        }
-        while self.step < self.steps() {
-            self.advance();
-            let rows = self.app.world.resource_mut::<Records>().take();
-            watch(self, rows)?;
-        }
-        ControlFlow::Continue(())
+    pub fn play(&mut self, mut watch: impl FnMut(&mut Self, Vec<Row>) -> ControlFlow<()> + Send) -> ControlFlow<()> {
+        let workers = self.app.world.resource::<Workers>().clone();
+        workers.host(|| {
+            if self.step == 0 {
+                evaluate(&mut self.app.world);
+            }
+            while self.step < self.steps() {
+                self.advance();
+                let rows = self.app.world.resource_mut::<Records>().take();
+                watch(self, rows)?;
+            }
+            ControlFlow::Continue(())
+        })
     }
 
     /// One environment step of every lane.

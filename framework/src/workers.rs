@@ -2,44 +2,94 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use bevy_ecs::prelude::*;
-use bevy_tasks::{TaskPool, TaskPoolBuilder};
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::environment::Busy;
 
 /// Runs the same work on many entities, spread over a fixed number of threads. Results never depend on how many: each
 /// entity's work touches that entity only.
-#[derive(Resource)]
+#[derive(Resource, Clone)]
 pub struct Workers {
-    /// All threads but the calling one; `None` when there is only that one.
-    pool: Option<TaskPool>,
+    /// `None` when the calling thread is the only one.
+    pool: Option<Arc<ThreadPool>>,
+}
+
+/// How long the work of a system takes. What is done sooner than another thread could take it over stays on one.
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// Of all items together, averaged over the last calls: nanoseconds.
+    nanoseconds: f64,
+}
+
+impl Pace {
+    /// Below so many nanoseconds, sharing costs more than it gains.
+    const LIGHT: f64 = 4_000.0;
+    /// Share of a call in the average. One that was interrupted, or learned nothing in its step, decides nothing.
+    const NEW: f64 = 0.1;
+
+    fn is_light(&self) -> bool {
+        self.nanoseconds < Self::LIGHT
+    }
+
+    fn measure(&mut self, nanoseconds: f64) {
+        self.nanoseconds += Self::NEW * (nanoseconds - self.nanoseconds);
+    }
 }
 
 impl Workers {
-    /// Workers on `threads` threads, the calling one among them.
+    /// Workers on `threads` threads.
+    ///
+    /// # Panics
+    /// If the system gives no threads.
     pub fn new(threads: usize) -> Self {
-        let pool = (threads > 1)
-            .then(|| TaskPoolBuilder::new().num_threads(threads - 1).thread_name("equiflow worker".to_owned()).build());
+        let builder = || ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("equiflow worker {i}"));
+        let pool = (threads > 1).then(|| Arc::new(builder().build().expect("the system gives threads")));
         Self { pool }
     }
 
     /// How many threads there are.
     pub fn threads(&self) -> usize {
-        self.pool.as_ref().map_or(1, |pool| pool.thread_num() + 1)
+        self.pool.as_ref().map_or(1, |pool| pool.current_num_threads())
     }
 
-    /// Calls `work` on every item. On one thread nothing is allocated; a single item is not handed to another.
-    pub fn for_each<I: Iterator<Item: Send>>(&self, mut items: I, work: impl Fn(I::Item) + Sync) {
-        let Some(pool) = &self.pool else { return items.for_each(work) };
-        let Some(first) = items.next() else { return };
-        let Some(second) = items.next() else { return work(first) };
-        let work = &work;
-        let all = [first, second].into_iter().chain(items);
-        pool.scope(|scope| all.for_each(|item| scope.spawn(async move { work(item) })));
+    /// Runs a loop on one of the threads. Within it work is handed over while the others are still awake; elsewhere each
+    /// [`Workers::for_each`] has to wake them first.
+    pub fn host<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
     }
+
+    /// Calls `work` on every item, on several threads if there are some and it is worth it. On one thread nothing is
+    /// allocated.
+    pub fn for_each<I: Iterator<Item: Send>>(&self, pace: &mut Pace, items: I, work: impl Fn(I::Item) + Sync) {
+        let Some(pool) = &self.pool else { return items.for_each(work) };
+        let start = Instant::now();
+        if pace.is_light() {
+            items.for_each(work);
+            return pace.measure(nanoseconds(start) as f64);
+        }
+        let items: Vec<_> = items.collect();
+        let sum = AtomicU64::new(0);
+        let timed = |item| {
+            let start = Instant::now();
+            work(item);
+            sum.fetch_add(nanoseconds(start), Ordering::Relaxed);
+        };
+        pool.install(|| items.into_par_iter().with_max_len(1).for_each(timed));
+        pace.measure(sum.into_inner() as f64);
+    }
+}
+
+fn nanoseconds(since: Instant) -> u64 {
+    since.elapsed().as_nanos() as u64
 }
 
 thread_local! {
@@ -90,16 +140,19 @@ pub fn fence<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn every_item_is_visited_once_on_any_number_of_threads() {
         for (threads, items) in [1, 2, 5].into_iter().flat_map(|threads| [0, 1, 2, 100].map(|items| (threads, items))) {
-            let counts: Vec<_> = (0..items).map(|_| AtomicUsize::new(0)).collect();
-            Workers::new(threads).for_each(counts.iter(), |count| {
-                count.fetch_add(1, Ordering::Relaxed);
-            });
-            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{threads} threads, {items} items");
+            for mut pace in [Pace::default(), Pace { nanoseconds: 1e9 }] {
+                let counts: Vec<_> = (0..items).map(|_| AtomicUsize::new(0)).collect();
+                Workers::new(threads).for_each(&mut pace, counts.iter(), |count| {
+                    count.fetch_add(1, Ordering::Relaxed);
+                });
+                let once = counts.iter().all(|count| count.load(Ordering::Relaxed) == 1);
+                assert!(once, "{threads} threads, {items} items, {pace:?}");
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use crate::algorithm::Algorithm;
 use crate::environment::{Busy, Clock, Health, Live, Players};
 use crate::learn::{attempt, batch_predictions, nobody_learns};
 use crate::replay::{Batch, Recent};
-use crate::workers::Workers;
+use crate::workers::{Pace, Workers};
 
 /// What an agent's own policy does in the transitions of the batch, on agents whose policy some model reads.
 #[derive(Component, Default)]
@@ -28,6 +28,7 @@ pub(crate) struct BatchPolicySample {
 /// agent's policy. And what they propose, if their agent learns.
 pub(crate) fn predict<M: OpponentModel>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Batch, &Players, &Health)>,
     agents: Query<(&PlaysIn, &Agent, &BatchRequest)>,
     requests: Query<&BatchRequest>,
@@ -37,26 +38,30 @@ pub(crate) fn predict<M: OpponentModel>(
         Without<ReadsPolicy>,
     >,
 ) {
-    workers.for_each(models.iter_mut(), |(mut model, of, mut prediction, mut proposals, mut faults, mut busy)| {
-        let Ok((plays_in, agent, request)) = agents.get(of.agent) else { return };
-        let Ok((batch, players, health)) = environments.get(plays_in.0) else { return };
-        let Ok(action) = actions.get(players.agents()[of.opponent]) else { return };
-        if nobody_learns(players, &requests) {
-            return;
-        }
-        attempt(health, &mut faults, &mut busy, || {
-            let seen = &batch.players[agent.player];
-            let BatchPrediction { now, next } = &mut *prediction;
-            for (sample, observation) in [(now, &seen.observation), (next, &seen.next_observation)] {
-                sample.resize(batch.terminated.len(), action.width);
-                model.sample(observation, &mut sample.actions, &mut sample.log_ratio);
+    workers.for_each(
+        &mut pace,
+        models.iter_mut(),
+        |(mut model, of, mut prediction, mut proposals, mut faults, mut busy)| {
+            let Ok((plays_in, agent, request)) = agents.get(of.agent) else { return };
+            let Ok((batch, players, health)) = environments.get(plays_in.0) else { return };
+            let Ok(action) = actions.get(players.agents()[of.opponent]) else { return };
+            if nobody_learns(players, &requests) {
+                return;
             }
-            if request.0 > 0 {
-                model.propose(&seen.observation, batch.size, &mut proposals);
-            }
-            Ok(())
-        });
-    });
+            attempt(health, &mut faults, &mut busy, || {
+                let seen = &batch.players[agent.player];
+                let BatchPrediction { now, next } = &mut *prediction;
+                for (sample, observation) in [(now, &seen.observation), (next, &seen.next_observation)] {
+                    sample.resize(batch.terminated.len(), action.width);
+                    model.sample(observation, &mut sample.actions, &mut sample.log_ratio);
+                }
+                if request.0 > 0 {
+                    model.propose(&seen.observation, batch.size, &mut proposals);
+                }
+                Ok(())
+            });
+        },
+    );
 }
 
 /// Before policies are read in the batch, the models that read them hold what was done there: the circle of two agents
@@ -86,6 +91,7 @@ pub(crate) fn presume(
 /// Agents whose policy is read say what it does in the transitions of the batch.
 pub(crate) fn publish<A: Algorithm>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Batch, &Players, &Health)>,
     requests: Query<&BatchRequest>,
     models: Query<&BatchPrediction>,
@@ -94,7 +100,7 @@ pub(crate) fn publish<A: Algorithm>(
         (&Agent, &PlaysIn, &Action<Live>, Option<&Models>),
     )>,
 ) {
-    workers.for_each(agents.iter_mut(), |((mut algorithm, mut published, mut faults, mut busy), fixed)| {
+    workers.for_each(&mut pace, agents.iter_mut(), |((mut algorithm, mut published, mut faults, mut busy), fixed)| {
         let (agent, plays_in, action, of) = fixed;
         let Ok((batch, players, health)) = environments.get(plays_in.0) else { return };
         if nobody_learns(players, &requests) {
@@ -146,6 +152,7 @@ pub(crate) fn read_policies(
 /// Every agent answers the proposals of its models, and says what it would do at the next observations.
 pub(crate) fn answer<A: Algorithm>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Batch, &Clock, &Health)>,
     models: Query<(&Proposals, &BatchPrediction)>,
     mut agents: Query<(
@@ -153,7 +160,7 @@ pub(crate) fn answer<A: Algorithm>(
         (&Agent, &PlaysIn, &Action<Live>, &BatchRequest, &Models),
     )>,
 ) {
-    workers.for_each(agents.iter_mut(), |((mut algorithm, mut exchange, mut faults, mut busy), fixed)| {
+    workers.for_each(&mut pace, agents.iter_mut(), |((mut algorithm, mut exchange, mut faults, mut busy), fixed)| {
         let (agent, plays_in, action, request, of) = fixed;
         let Ok((batch, clock, health)) = environments.get(plays_in.0) else { return };
         if request.0 == 0 {
@@ -195,12 +202,13 @@ pub(crate) fn answer<A: Algorithm>(
 /// Every model learns whose agent learns.
 pub(crate) fn fit<M: OpponentModel>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Batch, &Recent, &Health)>,
     agents: Query<(&PlaysIn, &BatchRequest, &Models, &Exchange)>,
     predictions: Query<&BatchPrediction>,
     mut models: Query<(Entity, &mut M, &ModelOf, &mut Faults, &mut Busy), Without<ReadsPolicy>>,
 ) {
-    workers.for_each(models.iter_mut(), |(entity, mut model, of, mut faults, mut busy)| {
+    workers.for_each(&mut pace, models.iter_mut(), |(entity, mut model, of, mut faults, mut busy)| {
         let Ok((plays_in, request, siblings, exchange)) = agents.get(of.agent) else { return };
         let Ok((batch, recent, health)) = environments.get(plays_in.0) else { return };
         let predictions = batch_predictions(Some(siblings), &predictions);

@@ -10,7 +10,7 @@ use crate::agent::{Faults, Observation, PlaysIn};
 use crate::algorithm::Algorithm;
 use crate::environment::{Busy, Environment, Health, Lane, Live, Phase, Players, Trial};
 use crate::learn::{attempt, check_rows};
-use crate::workers::Workers;
+use crate::workers::{Pace, Workers};
 
 /// Marks models that are the opponent's true policy.
 #[derive(Component)]
@@ -32,11 +32,12 @@ impl<P: Phase> PolicySample<P> {
 /// A sample of what each opponent does in this step.
 pub(crate) fn predict<M: OpponentModel>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Environment, &Health)>,
     agents: Query<(&PlaysIn, &Observation<Live>)>,
     mut models: Query<(&mut M, &ModelOf, &mut Prediction<Live>, &mut Faults, &mut Busy), Without<ReadsPolicy>>,
 ) {
-    workers.for_each(models.iter_mut(), |(mut model, of, mut prediction, mut faults, mut busy)| {
+    workers.for_each(&mut pace, models.iter_mut(), |(mut model, of, mut prediction, mut faults, mut busy)| {
         let Ok((plays_in, seen)) = agents.get(of.agent) else { return };
         let Ok((environment, health)) = environments.get(plays_in.0) else { return };
         let predicted = attempt(health, &mut faults, &mut busy, || {
@@ -51,11 +52,12 @@ pub(crate) fn predict<M: OpponentModel>(
 /// The mean of what each opponent does, in evaluation episodes.
 pub(crate) fn predict_mean<M: OpponentModel>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Environment, &Health)>,
     agents: Query<(&PlaysIn, &Observation<Trial>)>,
     mut models: Query<(&mut M, &ModelOf, &mut Prediction<Trial>, &mut Faults, &mut Busy), Without<ReadsPolicy>>,
 ) {
-    workers.for_each(models.iter_mut(), |(mut model, of, mut prediction, mut faults, mut busy)| {
+    workers.for_each(&mut pace, models.iter_mut(), |(mut model, of, mut prediction, mut faults, mut busy)| {
         let Ok((plays_in, seen)) = agents.get(of.agent) else { return };
         let Ok((environment, health)) = environments.get(plays_in.0) else { return };
         let predicted = attempt(health, &mut faults, &mut busy, || {
@@ -79,6 +81,7 @@ pub(crate) fn predictions<'a, P: Phase>(
 /// Agents whose policy is read say what it does. Where two read each other, each is shown what the other did last.
 pub(crate) fn publish<A: Algorithm, P: Phase>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<&Health>,
     models: Query<&Prediction<P>>,
     mut agents: Query<(
@@ -86,17 +89,21 @@ pub(crate) fn publish<A: Algorithm, P: Phase>(
         (&PlaysIn, &Observation<P>, Option<&Models>),
     )>,
 ) {
-    workers.for_each(agents.iter_mut(), |((mut algorithm, mut sample, mut faults, mut busy), (plays_in, seen, of))| {
-        let Ok(health) = environments.get(plays_in.0) else { return };
-        let predictions = predictions(of, &models);
-        attempt(health, &mut faults, &mut busy, || {
-            match P::LEARNS {
-                true => algorithm.sample_policy(&seen.values, &predictions, &mut sample.values),
-                false => algorithm.mean_action(&seen.values, &predictions, &mut sample.values),
-            }
-            Ok(())
-        });
-    });
+    workers.for_each(
+        &mut pace,
+        agents.iter_mut(),
+        |((mut algorithm, mut sample, mut faults, mut busy), (plays_in, seen, of))| {
+            let Ok(health) = environments.get(plays_in.0) else { return };
+            let predictions = predictions(of, &models);
+            attempt(health, &mut faults, &mut busy, || {
+                match P::LEARNS {
+                    true => algorithm.sample_policy(&seen.values, &predictions, &mut sample.values),
+                    false => algorithm.mean_action(&seen.values, &predictions, &mut sample.values),
+                }
+                Ok(())
+            });
+        },
+    );
 }
 
 /// Models that are the opponent's true policy take what it published.

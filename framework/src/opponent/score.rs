@@ -11,7 +11,7 @@ use crate::environment::{Busy, Clock, Environment, Health, Lane, Live, Players, 
 use crate::game::Space;
 use crate::learn::attempt;
 use crate::record::{Records, Row};
-use crate::workers::Workers;
+use crate::workers::{Pace, Workers};
 
 /// How well a model has predicted since the last record.
 #[derive(Component, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,12 +35,13 @@ impl Score {
 /// How likely each model held what its opponent has just done: held out, since it has not learned from that yet.
 pub(crate) fn score<M: OpponentModel>(
     workers: Res<Workers>,
+    mut pace: Local<Pace>,
     environments: Query<(&Players, &Health)>,
     agents: Query<(&PlaysIn, &Observation<Live>)>,
     actions: Query<&Action<Live>>,
     mut models: Query<(&mut M, &ModelOf, &mut Score, &mut Faults, &mut Busy), Without<ReadsPolicy>>,
 ) {
-    workers.for_each(models.iter_mut(), |(mut model, of, mut score, mut faults, mut busy)| {
+    workers.for_each(&mut pace, models.iter_mut(), |(mut model, of, mut score, mut faults, mut busy)| {
         let Ok((plays_in, seen)) = agents.get(of.agent) else { return };
         let Ok((players, health)) = environments.get(plays_in.0) else { return };
         let Ok(done) = actions.get(players.agents()[of.opponent]) else { return };
