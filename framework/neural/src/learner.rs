@@ -80,7 +80,7 @@ impl<T: Real> Learner<T> {
     /// Inputs `[S, B, in]` to outputs `[S, B, out]`; [`Learner::descend`] and [`Learner::input_gradient`] go back through
     /// the last forward pass.
     pub fn forward(&mut self, x: &[T]) -> &[T] {
-        self.net.predict(x, &mut self.pass)
+        self.net.predict_for_gradient(x, &mut self.pass)
     }
 
     /// The last forward pass's gradient with respect to some columns of its input, `[S, B, columns]`, given that with

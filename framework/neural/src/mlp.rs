@@ -103,23 +103,32 @@ impl<T: Real> Mlp<T> {
         last.1.baddbmm(&h, &last.0, 1.0, 1.0)
     }
 
-    /// Inputs `[S, B, in]` to outputs `[S, B, out]`, outside the graph; the batch `B` follows from the length. `pass`
-    /// keeps the outputs and what the ways back need.
+    /// Inputs `[S, B, in]` to outputs `[S, B, out]`, outside the graph; the batch `B` follows from the length.
     ///
     /// # Panics
     ///
     /// If the input is no whole number of rows of each seed.
     pub fn predict<'a>(&self, x: &[T], pass: &'a mut Pass<T>) -> &'a [T] {
-        pass.forward(self.slices(), x);
+        pass.forward(self.slices(), x, false);
+        pass.output()
+    }
+
+    /// The same, where [`Mlp::backward`] or [`Mlp::input_gradient`] is to follow: `pass` keeps what they need.
+    ///
+    /// # Panics
+    ///
+    /// As [`Mlp::predict`].
+    pub fn predict_for_gradient<'a>(&self, x: &[T], pass: &'a mut Pass<T>) -> &'a [T] {
+        pass.forward(self.slices(), x, true);
         pass.output()
     }
 
     /// Writes the gradient with respect to the parameters, `[S, P]`, given that with respect to the outputs `[S, B, out]`
-    /// of the last [`Mlp::predict`] into `pass`. Since then the parameters have to be unchanged.
+    /// of the last [`Mlp::predict_for_gradient`] into `pass`. Since then the parameters have to be unchanged.
     ///
     /// # Panics
     ///
-    /// If the lengths do not fit.
+    /// If the lengths do not fit, or `pass` kept nothing.
     pub fn backward(&self, pass: &mut Pass<T>, output_gradient: &[T], gradient: &mut [T]) {
         pass.backward(self.slices(), output_gradient, Gradient::Parameters(gradient));
     }
@@ -128,7 +137,7 @@ impl<T: Real> Mlp<T> {
     ///
     /// # Panics
     ///
-    /// If the lengths do not fit.
+    /// If the lengths do not fit, or `pass` kept nothing.
     pub fn input_gradient(&self, pass: &mut Pass<T>, output_gradient: &[T], columns: Range<usize>, out: &mut [T]) {
         pass.backward(self.slices(), output_gradient, Gradient::Input(columns, out));
     }

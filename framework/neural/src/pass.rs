@@ -11,16 +11,23 @@ use std::ops::Range;
 /// Panels that go back together: as many columns are summed up before a gradient is added to.
 const BLOCK: usize = 8;
 
+/// A batch of so many rows goes row by row.
+const FEW: usize = 4;
+
 /// What a forward pass leaves for the backward passes after it, in buffers that are used again and again: once warm,
 /// nothing is allocated.
 #[derive(Clone, Debug, Default)]
 pub struct Pass<T = f32> {
     /// Rows per seed of the last forward pass.
     batch: usize,
-    /// The input of each layer: `[S, panels, width, 32]`.
+    /// Whether a backward pass can follow.
+    kept: bool,
+    /// The input of each layer: `[S, panels, width, 32]`, or that of the panel at hand where nothing is kept.
     inputs: Vec<Vec<Row<T>>>,
     /// The output of the last layer of one panel.
     last: Vec<Row<T>>,
+    /// A layer's input and output, where a batch goes row by row.
+    row: [Vec<T>; 2],
     /// `[S, B, out]`
     output: Vec<T>,
     /// Of the backward pass of a block: the gradients with respect to a layer's output and input, `[panels, width, 32]`,
@@ -75,15 +82,18 @@ impl<T: Real> Pass<T> {
         &self.output
     }
 
-    /// The forward pass for the input `x` `[S, B, in]`.
-    pub(crate) fn forward(&mut self, layers: Layers<T>, x: &[T]) {
+    /// The forward pass for the input `x` `[S, B, in]`; with `keep`, backward passes can follow. Without, a panel's numbers
+    /// take the place of the last one's, in the first cache.
+    pub(crate) fn forward(&mut self, layers: Layers<T>, x: &[T], keep: bool) {
         let (seeds, width) = (layers.seeds, layers.sizes[0]);
         let rows = x.len() / width;
         assert!(x.len() == rows * width && rows.is_multiple_of(seeds), "an input of [{seeds}, B, {width}]");
         self.batch = rows / seeds;
+        self.kept = keep;
+        let panels = if keep { seeds * self.batch.div_ceil(PANEL) } else { 1 };
         self.inputs.resize_with(layers.count(), Vec::new);
         for (input, width) in self.inputs.iter_mut().zip(layers.sizes) {
-            input.resize(seeds * self.batch.div_ceil(PANEL) * width, Row::default());
+            input.resize(panels * width, Row::default());
         }
         let out = layers.sizes[layers.count()];
         self.last.resize(out, Row::default());
@@ -96,6 +106,7 @@ impl<T: Real> Pass<T> {
     /// parameters have to be the same as then.
     pub(crate) fn backward(&mut self, layers: Layers<T>, output_gradient: &[T], gradient: Gradient<T>) {
         let (seeds, batch, out) = (layers.seeds, self.batch, layers.sizes[layers.count()]);
+        assert!(self.kept, "a way back needs a forward pass that kept what it computed");
         assert_eq!(output_gradient.len(), seeds * batch * out, "an output gradient of [{seeds}, {batch}, {out}]");
         let numbers = match &gradient {
             Gradient::Parameters(gradient) => (gradient.len(), layers.parameters.len()),
@@ -129,12 +140,15 @@ pub struct Forward<'a, T> {
 impl<T: Real> Work<T> for Forward<'_, T> {
     #[inline(always)]
     fn run<V: Vector<Element = T>>(self) {
-        let Self { pass: Pass { batch, inputs, last, output, .. }, layers, x } = self;
+        if self.pass.batch <= FEW {
+            return self.row_by_row::<V>();
+        }
+        let Self { pass: Pass { batch, kept, inputs, last, output, .. }, layers, x } = self;
         let (batch, panels, count) = (*batch, batch.div_ceil(PANEL), layers.count());
         let (width, out) = (layers.sizes[0], layers.sizes[count]);
         for seed in 0..layers.seeds {
             for block in 0..panels {
-                let (index, rows) = (seed * panels + block, rows_of(seed, batch, block));
+                let (index, rows) = (if *kept { seed * panels + block } else { 0 }, rows_of(seed, batch, block));
                 panel::fill(&mut inputs[0][index * width..][..width], &x[rows.start * width..rows.end * width]);
                 let mut rest = layers.seed(seed);
                 for layer in 0..count {
@@ -151,6 +165,40 @@ impl<T: Real> Work<T> for Forward<'_, T> {
                 }
                 panel::spill(last, &mut output[rows.start * out..rows.end * out]);
             }
+        }
+    }
+}
+
+impl<T: Real> Forward<'_, T> {
+    /// The same for a batch that fits in few columns of a panel.
+    #[inline(always)]
+    fn row_by_row<V: Vector<Element = T>>(self) {
+        let Self { pass: Pass { batch, kept, inputs, output, row: [from, to], .. }, layers, x } = self;
+        let (width, out) = (layers.sizes[0], layers.sizes[layers.count()]);
+        for (index, (x, output)) in x.chunks_exact(width).zip(output.chunks_exact_mut(out)).enumerate() {
+            let (seed, column) = (index / *batch, index % *batch);
+            from.clear();
+            from.extend_from_slice(x);
+            let mut rest = layers.seed(seed);
+            for (layer, input) in inputs.iter_mut().enumerate() {
+                if *kept {
+                    let panel = &mut input[seed * from.len()..][..from.len()];
+                    for (row, x) in panel.iter_mut().zip(&*from) {
+                        if column == 0 {
+                            *row = Row::default();
+                        }
+                        row.0[column] = *x;
+                    }
+                }
+                let n = layers.sizes[layer + 1];
+                let (weight, after) = rest.split_at(from.len() * n);
+                let (bias, after) = after.split_at(n);
+                rest = after;
+                to.resize(n, T::default());
+                affine::row::<V>(weight, bias, from, layer + 1 < layers.count(), to);
+                std::mem::swap(from, to);
+            }
+            output.copy_from_slice(from);
         }
     }
 }
@@ -245,6 +293,25 @@ mod tests {
         assert!(greatest > 0.0 && difference <= 1e-6 * greatest, "{what}: {difference:e} of {greatest:e}");
     }
 
+    #[test]
+    fn a_row_has_the_same_bits_alone_and_among_many() {
+        for (sizes, set) in [&[1, 100, 100, 1][..], &[3, 5, 7, 2], &[33, 17, 9, 64, 5], &[4, 160, 21]]
+            .into_iter()
+            .flat_map(|sizes| Instructions::ALL.into_iter().filter(|set| set.exist()).map(move |set| (sizes, set)))
+        {
+            let net = Mlp::<f32>::new(sizes, LastLayer::Same, &mut [ChaCha8Rng::seed_from_u64(5)]);
+            let (input, out) = (sizes[0], sizes[sizes.len() - 1]);
+            let x = batch(40 * input);
+            let (mut many, mut alone) = (Pass::default(), Pass::default());
+            with(set, || {
+                net.predict(&x, &mut many);
+                for (row, expected) in x.chunks_exact(input).zip(many.output().chunks_exact(out)) {
+                    assert_eq!(net.predict(row, &mut alone), expected, "{sizes:?} by {set:?}");
+                }
+            });
+        }
+    }
+
     /// Single precision, by every set of instructions that this processor has, against autograd in double precision.
     #[test]
     fn all_instructions_give_autograds_outputs_and_gradients() {
@@ -252,7 +319,7 @@ mod tests {
             [&[1, 100, 100, 1], &[4, 100, 100, 1], &[3, 5, 7, 2], &[6, 2], &[33, 17, 9, 64, 5]];
         let sets = || Instructions::ALL.into_iter().filter(|set| set.exist());
         for (sizes, rows, seeds) in networks.iter().flat_map(|sizes| {
-            [(1, 1), (7, 2), (32, 3), (33, 1), (64, 2), (300, 1)].map(|(rows, seeds)| (*sizes, rows, seeds))
+            [(1, 1), (3, 2), (7, 2), (32, 3), (33, 1), (64, 2), (300, 1)].map(|(rows, seeds)| (*sizes, rows, seeds))
         }) {
             let mut streams: Vec<_> = (0..seeds as u64).map(ChaCha8Rng::seed_from_u64).collect();
             let net = Mlp::<f32>::new(sizes, LastLayer::Same, &mut streams);
@@ -277,6 +344,8 @@ mod tests {
                 let mut slopes = vec![f32::NAN; seeds * rows * columns.len()];
                 with(set, || {
                     net.predict(&x, &mut pass);
+                    let alone = pass.output().to_vec();
+                    assert_eq!(net.predict_for_gradient(&x, &mut pass), alone);
                     net.backward(&mut pass, &by_output, &mut gradient);
                     net.input_gradient(&mut pass, &by_output, columns.clone(), &mut slopes);
                 });

@@ -2,11 +2,14 @@
 //!
 //! A tile of some rows by two vectors of columns is summed up in registers; the rows of a product are split as evenly as
 //! possible into tiles of at most [`Vector::ROWS`]. Bias, ReLU and the mask of the way back are part of the tile.
+//!
+//! A batch of few rows, such as the one observation that somebody acts on, would leave most of a panel empty. [`row`] goes
+//! through a layer with vectors along its outputs instead; sums have the same order there, so that they have the same bits.
 
 #![expect(unsafe_code, reason = "tiles are read and written by vectors")]
 
 use super::panel::{PANEL, Row};
-use super::vector::Vector;
+use super::vector::{MOST_LANES, Vector};
 
 /// `out = weight^T x + bias` for a weight `[in, out]`, then ReLU with `relu`: panels `[in, 32]` to `[out, 32]`.
 #[inline(always)]
@@ -19,6 +22,90 @@ pub fn forward<V: Vector>(
 ) {
     assert!(weight.len() == x.len() * out.len() && bias.len() == out.len(), "a layer of {} to {}", x.len(), out.len());
     product::<V, false>(weight, x, out, Some(bias), relu, None);
+}
+
+/// The same as [`forward`] for one row of a batch: `[in]` to `[out]`.
+#[inline(always)]
+pub fn row<V: Vector>(
+    weight: &[V::Element],
+    bias: &[V::Element],
+    x: &[V::Element],
+    relu: bool,
+    out: &mut [V::Element],
+) {
+    let (inner, outputs) = (x.len(), out.len());
+    assert!(weight.len() == inner * outputs && bias.len() == outputs, "a layer of {inner} to {outputs}");
+    // The last vectors begin so far before the end that they fit: what they share with those before is computed twice.
+    let vectors = outputs / V::LANES;
+    let mut start = 0;
+    for count in [4, 1] {
+        while start + count * V::LANES <= vectors * V::LANES {
+            // SAFETY: so many vectors of outputs are left from `start` on.
+            unsafe {
+                match count {
+                    4 => outputs_from::<V, 4>(weight, bias, x, relu, out, start),
+                    _ => outputs_from::<V, 1>(weight, bias, x, relu, out, start),
+                }
+            }
+            start += count * V::LANES;
+        }
+    }
+    if start < outputs && vectors > 0 {
+        // SAFETY: there are as many outputs as a vector holds, and these are the last.
+        unsafe { outputs_from::<V, 1>(weight, bias, x, relu, out, outputs - V::LANES) };
+    } else if start < outputs {
+        narrow::<V>(weight, bias, x, relu, out);
+    }
+}
+
+/// `COUNT` vectors of outputs of a row.
+///
+/// # Safety
+/// There are so many outputs from `start` on.
+#[inline(always)]
+unsafe fn outputs_from<V: Vector, const COUNT: usize>(
+    weight: &[V::Element],
+    bias: &[V::Element],
+    x: &[V::Element],
+    relu: bool,
+    out: &mut [V::Element],
+    start: usize,
+) {
+    let stride = out.len();
+    // SAFETY: the places are in the matrix, as the caller says.
+    unsafe {
+        let mut sums = [V::splat(V::Element::default()); COUNT];
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum = V::load(bias.as_ptr().add(start + i * V::LANES));
+        }
+        for (k, x) in x.iter().enumerate() {
+            let x = V::splat(*x);
+            for (i, sum) in sums.iter_mut().enumerate() {
+                let w = V::load(weight.as_ptr().add(k * stride + start + i * V::LANES));
+                *sum = sum.add_product(w, x);
+            }
+        }
+        for (i, sum) in sums.into_iter().enumerate() {
+            let sum = if relu { sum.at_least(V::splat(V::Element::default())) } else { sum };
+            sum.store(out.as_mut_ptr().add(start + i * V::LANES));
+        }
+    }
+}
+
+/// A row's outputs where they are fewer than a vector holds.
+#[inline(always)]
+fn narrow<V: Vector>(weight: &[V::Element], bias: &[V::Element], x: &[V::Element], relu: bool, out: &mut [V::Element]) {
+    let mut padded = [V::Element::default(); MOST_LANES];
+    padded[..bias.len()].copy_from_slice(bias);
+    // SAFETY: a vector has at most so many lanes, here and below.
+    let mut sum = unsafe { V::load(padded.as_ptr()) };
+    for (x, weight) in x.iter().zip(weight.chunks_exact(out.len())) {
+        padded.iter_mut().zip(weight).for_each(|(place, w)| *place = *w);
+        sum = sum.add_product(unsafe { V::load(padded.as_ptr()) }, V::splat(*x));
+    }
+    let sum = if relu { sum.at_least(V::splat(V::Element::default())) } else { sum };
+    unsafe { sum.store(padded.as_mut_ptr()) };
+    out.copy_from_slice(&padded[..out.len()]);
 }
 
 /// `out = weight g`, rows of a weight `[rows, out]`, and zero where `output`, what the layer below has put out, is not

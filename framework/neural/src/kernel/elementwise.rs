@@ -4,6 +4,9 @@ use super::dispatch::Work;
 use super::vector::Vector;
 use crate::real::Real;
 
+/// So many sums side by side, since each addition waits for the one before.
+const SUMS: usize = 32;
+
 /// The sum of squares, in double precision.
 pub fn sum_of_squares<T: Real>(x: &[T]) -> f64 {
     let mut sum = 0.0;
@@ -20,16 +23,20 @@ pub struct SumOfSquares<'a, T> {
 impl<T: Real> Work<T> for SumOfSquares<'_, T> {
     #[inline(always)]
     fn run<V: Vector<Element = T>>(self) {
-        // Many sums side by side, since each addition waits for the one before.
-        let mut sums = [0.0; 32];
-        let (blocks, rest) = self.x.as_chunks::<32>();
+        let mut sums = [0.0; SUMS];
+        let (blocks, rest) = self.x.as_chunks::<SUMS>();
         for block in blocks {
             for (sum, x) in sums.iter_mut().zip(block) {
                 *sum += x.to_f64() * x.to_f64();
             }
         }
-        *self.sum = sums.iter().sum::<f64>() + rest.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>();
+        *self.sum = total(&sums, rest);
     }
+}
+
+/// All sums, and the squares of what is left.
+fn total<T: Real>(sums: &[f64; SUMS], rest: &[T]) -> f64 {
+    sums.iter().sum::<f64>() + rest.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>()
 }
 
 /// `to <- to + share (from - to)`.
@@ -76,6 +83,8 @@ pub struct Descent<'a, T> {
     pub root: T,
     /// See `root`.
     pub epsilon: T,
+    /// Becomes the gradient's sum of squares, before clipping: it costs nothing beside the division.
+    pub sum_of_squares: &'a mut f64,
 }
 
 impl<T: Real> Work<T> for Descent<'_, T> {
@@ -85,13 +94,26 @@ impl<T: Real> Work<T> for Descent<'_, T> {
         // three times as long. Far above those, and far below what can move a parameter, they count as 0.
         let (zero, least) = (T::default(), T::from_f64(1e-30));
         let faded = |x: T| if x < least && x > -least { zero } else { x };
-        let moments = self.mean.iter_mut().zip(self.square);
-        for ((p, g), (mean, square)) in self.parameters.iter_mut().zip(self.gradient).zip(moments) {
-            let g = self.clip * *g;
+        let one = |p: &mut T, g: T, mean: &mut T, square: &mut T| {
+            let g = self.clip * g;
             *mean = faded(*mean + self.new * (g - *mean));
             *square = faded(self.old_square * *square + self.new_square * g * g);
             *p += *mean / (self.root * square.sqrt() + self.epsilon);
+        };
+        let (parameters, parameters_rest) = self.parameters.as_chunks_mut::<SUMS>();
+        let (gradient, gradient_rest) = self.gradient.as_chunks::<SUMS>();
+        let (mean, mean_rest) = self.mean.as_chunks_mut::<SUMS>();
+        let (square, square_rest) = self.square.as_chunks_mut::<SUMS>();
+        let mut sums = [0.0; SUMS];
+        for ((p, g), (mean, square)) in parameters.iter_mut().zip(gradient).zip(mean.iter_mut().zip(square)) {
+            for i in 0..SUMS {
+                one(&mut p[i], g[i], &mut mean[i], &mut square[i]);
+                sums[i] += g[i].to_f64() * g[i].to_f64();
+            }
         }
+        let rest = parameters_rest.iter_mut().zip(gradient_rest).zip(mean_rest.iter_mut().zip(square_rest));
+        rest.for_each(|((p, g), (mean, square))| one(p, *g, mean, square));
+        *self.sum_of_squares = total(&sums, gradient_rest);
     }
 }
 
@@ -145,11 +167,13 @@ mod tests {
                     new_square,
                     root: -1.0,
                     epsilon: -1e-8,
+                    sum_of_squares: &mut 0.0,
                 });
                 assert_eq!((parameters, mean, square), (vec![1.0; 40], vec![0.0; 40], vec![0.0; 40]), "{set:?}");
                 // Adam's first step goes by the step size, downwards.
                 let (mut parameters, params) = (values.clone(), AdamParams::new(0.125));
-                Adam::new(params, 1, values.len()).step(&mut parameters, &values);
+                let norm = Adam::new(params, 1, values.len()).step(&mut parameters, &values)[0];
+                assert!((norm / exact.sqrt() - 1.0).abs() < 1e-14, "{set:?}");
                 let expected = |x: f64| x - 0.125 * x / (x.abs() + 1e-8);
                 assert!(parameters.iter().zip(&values).all(|(p, x)| close(*p, expected((*x).into()))), "{set:?}");
             });

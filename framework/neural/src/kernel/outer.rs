@@ -8,7 +8,7 @@
 #![expect(unsafe_code, reason = "tiles are read and written by vectors")]
 
 use super::panel::{PANEL, Row};
-use super::vector::Vector;
+use super::vector::{MOST_LANES, Vector};
 use crate::real::Real;
 
 /// Interleaves `panels` panels `[width, 32]` into `[width / 4 rounded up, panels * 32, 4]`, the last group filled up with
@@ -153,8 +153,8 @@ impl<T: Real> Tile<T> {
                     }
                     continue;
                 }
-                let mut all = [T::default(); 16];
-                // SAFETY: a vector has at most 16 lanes.
+                let mut all = [T::default(); MOST_LANES];
+                // SAFETY: a vector has at most so many lanes.
                 unsafe { sum.store(all.as_mut_ptr()) };
                 let width = (self.outputs - column).min(4);
                 for (row, four) in (row..self.inputs).zip(all[..V::LANES].chunks_exact(4)) {

@@ -4,6 +4,9 @@
 
 use crate::real::Real;
 
+/// As many numbers as the longest vector holds.
+pub const MOST_LANES: usize = 16;
+
 /// A vector register of numbers. Every function is inlined into one that the processor's instructions are enabled for.
 pub trait Vector: Copy {
     /// What it holds.
