@@ -100,10 +100,5 @@ def one_seed(seed, steps):
     return clock(), replay[-work.LAST :, 4].mean()
 
 
-def train(seeds, steps):
-    runs = [one_seed(seed, steps) for seed in seeds]
-    return tuple(map(sum, zip(*(seconds for seconds, _ in runs)))), [mean for _, mean in runs]
-
-
 if __name__ == "__main__":
-    work.report(found, train)
+    work.report(found, work.in_turn(one_seed))

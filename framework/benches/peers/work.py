@@ -95,6 +95,17 @@ class Clock:
         return time.perf_counter() - self.began[0], time.process_time() - self.began[1]
 
 
+def in_turn(one_seed):
+    """Of a function of one seed, that returns what its clock showed and its mean reward, the `train` of `report`."""
+
+    def train(seeds, steps):
+        runs = [one_seed(seed, steps) for seed in seeds]
+        walls, cpus = zip(*(seconds for seconds, _ in runs))
+        return (sum(walls), sum(cpus)), [mean for _, mean in runs]
+
+    return train
+
+
 def report(found, train, compile_s=None):
     """Times `train(seeds, steps)` and prints the line of results.
 
