@@ -86,7 +86,7 @@ def update(learner, rows, count):
     critics, critic_moments = adam(critics, jax.grad(critic_loss)(critics), critic_moments, count)
 
     def actor_loss(actors):
-        return -jnp.sum(forward(critics, seen * (1 - OWN) + act(actors, observation) * OWN)) / batch
+        return -jnp.sum(forward(critics, jnp.where(OWN > 0, act(actors, observation), seen))) / batch
 
     actors, actor_moments = adam(actors, jax.grad(actor_loss)(actors), actor_moments, count)
     soft = lambda target, layers: jax.tree.map(lambda t, p: t + work.TAU * (p - t), target, layers)

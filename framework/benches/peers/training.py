@@ -4,7 +4,7 @@
     cargo build --release --workspace
     python3 -m venv J && J/bin/pip install jax
     python3 -m venv T && T/bin/pip install torch stable-baselines3 benchmarl
-    python3 -m venv A && A/bin/pip install agilerl
+    python3 -m venv A && A/bin/pip install agilerl peft
     python3 framework/benches/peers/training.py --python jax=J/bin/python --python torch=T/bin/python \\
         --python sb3=T/bin/python --python benchmarl=T/bin/python --python agilerl=A/bin/python --out TABLE.md
 
@@ -16,7 +16,8 @@ takes `--alg --batch --seeds --threads --steps --reps` and prints a line `RESULT
 All programs take their turn in every round and are pinned: to one core with one seed, or to two with two seeds. Equiflow is
 timed as a whole, its warm-up and records included; the peers without warm-up, compilation and imports. Tables have the
 median of the rounds with the least and the greatest, ratios are those within a round. A peer that was more than three times
-slower in the first round of a case is not timed again there, and the slow frameworks run on one core only.
+slower in the first round of a case is not timed again there, and the slow frameworks run on one core only. All of it takes
+about half an hour; `--minutes 20` ends it after the first round of every case and as many more as fit.
 """
 
 import argparse
