@@ -2,16 +2,22 @@
 """Time of training: Equiflow and other frameworks on the same work, in turn.
 
     cargo build --release --workspace
-    python3 framework/benches/peers/training.py [--peer "JAX=V/bin/python jax_peer.py"].. [--out TABLE.md]
+    python3 -m venv J && J/bin/pip install jax
+    python3 -m venv T && T/bin/pip install torch stable-baselines3 benchmarl
+    python3 -m venv A && A/bin/pip install agilerl peft
+    python3 framework/benches/peers/training.py --python jax=J/bin/python --python torch=T/bin/python \\
+        --python sb3=T/bin/python --python benchmarl=T/bin/python --python agilerl=A/bin/python --out TABLE.md
 
-The work is that of runs/bench: MADDPG and independent DDPG on "max of two", per seed 1,000 uniform steps and then one update
-per agent and step, batches of 64, 512 and 1,024. A peer is a program that does the same work, takes `--alg --batch --seeds
---threads --steps --reps` and prints a line `RESULT {json}` with `ups`, agent updates a second without compilation. Equiflow
-is timed as a whole program, records included; a peer that fails is named and left out.
+The work is that of runs/bench and of work.py: MADDPG and independent DDPG on "max of two", per seed 1,000 uniform steps and
+then one update per agent and step, batches of 64, 512 and 1,024. The peers are the programs beside this file; one whose
+libraries its interpreter lacks is left out and named. Another program is compared with by `--peer NAME=COMMAND` where it
+takes `--alg --batch --seeds --threads --steps --reps` and prints a line `RESULT {json}` with `ups`, agent updates a second.
 
-All programs take their turn in every round and are pinned: to one core with one seed, or to two with two seeds. The table has
-the median of the rounds with the least and the greatest, and the ratios of Equiflow to each peer, median of the ratios
-within a round.
+All programs take their turn in every round and are pinned: to one core with one seed, or to two with two seeds. Equiflow is
+timed as a whole, its warm-up and records included; the peers without warm-up, compilation and imports. Tables have the
+median of the rounds with the least and the greatest, ratios are those within a round. A peer that was more than three times
+slower in the first round of a case is not timed again there, and the slow frameworks run on one core only. All of it takes
+about half an hour; `--minutes 20` ends it after the first round of every case and as many more as fit.
 """
 
 import argparse
@@ -19,87 +25,154 @@ import json
 import os
 import pathlib
 import shlex
-import statistics
 import subprocess
 import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+import tables
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
 ALGORITHMS = ["maddpg", "iddpg"]
-# Steps after the 1,000 of the warm-up, so that a run takes a second or more.
+WARMUP, EPISODE = 1000, 25
+# Steps after the warm-up, so that a run takes a second or more.
 STEPS = {64: 4000, 512: 1000, 1024: 500}
-EPISODE = 25
+# A peer so many times slower is timed in the first round only.
+FAR_BEHIND = 3
 
 
-def equiflow(algorithm, batch, cores, steps):
-    program = ROOT / "target/release/equiflow"
-    if not program.exists():
-        sys.exit(f"there is no {program}; run `cargo build --release --workspace`")
-    changes = [f"episodes={steps // EPISODE}", f"evaluate.every={steps // EPISODE}", f"entries.0.all.batch={batch}"]
-    sets = [word for change in changes for word in ("--set", change)]
-    file = ROOT / f"runs/bench/{algorithm}.ron"
-    return [str(program), "bench", str(file), *sets, "--seeds", str(cores), "--threads", str(cores)]
+@dataclass
+class Program:
+    name: str
+    # The words of the command before those of the work.
+    command: list
+    # Libraries it imports, the first of which names its interpreter in `--python`.
+    libraries: list = field(default_factory=list)
+    algorithms: list = field(default_factory=lambda: ALGORITHMS)
+    # Its steps after the warm-up are a quarter of the others', and it is not run on two cores.
+    slow: bool = False
+
+    def words(self, algorithm, batch, cores):
+        steps = WARMUP + STEPS[batch] // (4 if self.slow else 1) // EPISODE * EPISODE
+        work = {"alg": algorithm, "batch": batch, "seeds": cores, "threads": cores, "steps": steps, "reps": 1}
+        return self.command + [word for name, value in work.items() for word in (f"--{name}", str(value))]
+
+    def does(self, algorithm, cores):
+        return algorithm in self.algorithms and not (self.slow and cores > 1)
 
 
-def peer(command, algorithm, batch, cores, steps):
-    words = {"alg": algorithm, "batch": batch, "seeds": cores, "threads": cores, "steps": steps, "reps": 1}
-    return shlex.split(command) + [word for name, value in words.items() for word in (f"--{name}", str(value))]
+class Equiflow(Program):
+    def words(self, algorithm, batch, cores):
+        episodes = (WARMUP + STEPS[batch]) // EPISODE
+        changes = [f"episodes={episodes}", f"evaluate.every={episodes}", f"entries.0.all.batch={batch}"]
+        sets = [word for change in changes for word in ("--set", change)]
+        file = str(ROOT / f"runs/bench/{algorithm}.ron")
+        return [*self.command, "bench", file, *sets, "--seeds", str(cores), "--threads", str(cores)]
 
 
-def updates_per_second(command, cores):
-    """What a program reaches, pinned to the first cores; or why nothing."""
+def peers(pythons):
+    """The programs beside this file, each with the interpreter that was given for it."""
+    script = lambda key, file, *more: [pythons.get(key, sys.executable), str(HERE / file), *more]
+    torch = lambda mode: script("torch", "torch_training.py", "--mode", mode)
+    return [
+        Program("JAX, one jitted scan", script("jax", "jax_training.py"), ["jax"]),
+        Program("PyTorch, gradients by hand", torch("by-hand"), ["torch", "numpy"]),
+        Program("PyTorch, compiled", torch("compiled"), ["torch", "numpy"]),
+        Program("PyTorch, eager", torch("eager"), ["torch", "numpy"]),
+        Program("Stable-Baselines3", script("sb3", "sb3_training.py"), ["stable_baselines3"], ["iddpg"], slow=True),
+        Program("AgileRL", script("agilerl", "agilerl_training.py"), ["agilerl"], ["maddpg"], slow=True),
+        Program("BenchMARL", script("benchmarl", "benchmarl_training.py"), ["benchmarl"], slow=True),
+    ]
+
+
+def versions(program):
+    """The versions of its libraries; or None and why it cannot run."""
+    if not program.libraries:
+        return "", None
+    names = ", ".join(program.libraries)
+    code = f"import {names}\nfrom importlib.metadata import version\n"
+    code += f"print(', '.join(f'{{n}} {{version(n)}}' for n in {program.libraries}))"
+    try:
+        done = subprocess.run([program.command[0], "-c", code], capture_output=True, text=True)
+    except OSError as error:
+        return None, str(error)
+    if done.returncode != 0:
+        return None, (done.stderr.strip().splitlines() or ["it could not be started"])[-1]
+    return done.stdout.strip().splitlines()[-1], None
+
+
+def run(words, cores, cache):
+    """The results a program prints, pinned to these cores; or None and why."""
     threads = {name: str(len(cores)) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    # What is compiled is kept within one table and never between two.
+    env = dict(os.environ, TORCHINDUCTOR_CACHE_DIR=cache, PYTHONDONTWRITEBYTECODE="1", **threads)
     pin = ["taskset", "-c", ",".join(map(str, cores))]
-    done = subprocess.run(pin + command, capture_output=True, text=True, env=dict(os.environ, **threads))
+    done = subprocess.run(pin + words, capture_output=True, text=True, env=env)
     results = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if done.returncode != 0 or not results:
         return None, (done.stderr.strip().splitlines() or ["it printed no RESULT line"])[-1]
-    return results[-1]["ups"], None
+    return results[-1], None
 
 
-def spread(values, form):
-    return f"{form(statistics.median(values))} ({form(min(values))} to {form(max(values))})"
+def measure(programs, args):
+    """What every program found: (case, name) -> one entry a round, and why some found nothing."""
+    there, found, notes, began = sorted(os.sched_getaffinity(0)), {}, {}, time.monotonic()
+    counts = [count for count in args.cores if count <= len(there)]
+    cases = [(algorithm, batch, count) for algorithm in args.alg for batch in args.batch for count in counts]
+    with tempfile.TemporaryDirectory() as cache:
+        for turn in range(args.rounds):
+            for case in cases:
+                if turn and args.minutes and time.monotonic() - began > 60 * args.minutes:
+                    return found, notes | {f"round {turn + 1} of {args.rounds}": f"ended after {args.minutes:g} minutes"}
+                for program in programs:
+                    key = case, program.name
+                    if not program.does(case[0], case[2]) or turn and tables.far_behind(found, key, programs[0].name, FAR_BEHIND):
+                        continue
+                    result, error = run(program.words(*case), there[: case[2]], cache)
+                    found.setdefault(key, []).append(result)
+                    if error:
+                        notes["{}, {}, batch {}, cores: {}".format(program.name, *case)] = error
+                    print(turn + 1, *case, program.name, result["ups"] if result else error, file=sys.stderr, flush=True)
+    return found, notes
 
 
-def table(programs, rounds, batches):
-    cores_there = sorted(os.sched_getaffinity(0))
-    counts = [count for count in (1, 2) if count <= len(cores_there)]
-    names = list(programs)
-    lines = ["| algorithm | batch | cores | " + " | ".join(names) + " | " + " | ".join(f"ratio to {n}" for n in names[1:]) + " |"]
-    lines.append("|---" * (3 + 2 * len(names) - 1) + "|")
-    notes = {}
-    for algorithm in ALGORITHMS:
-        for batch in batches:
-            for count in counts:
-                found = {name: [] for name in names}
-                for _ in range(rounds):
-                    for name, command in programs.items():
-                        words = command(algorithm, batch, count, 1000 + STEPS[batch])
-                        ups, error = updates_per_second(words, cores_there[:count])
-                        found[name].append(ups)
-                        if error:
-                            notes[f"{name}, {algorithm}, batch {batch}, cores: {count}"] = error
-                rates = {name: [x for x in values if x] for name, values in found.items()}
-                row = [spread(rates[name], lambda x: f"{x:,.0f}") if rates[name] else "-" for name in names]
-                for name in names[1:]:
-                    ratios = [own / other for own, other in zip(found[names[0]], found[name]) if own and other]
-                    row.append(spread(ratios, lambda x: f"{x:.2f}") if ratios else "-")
-                lines.append("| " + " | ".join([algorithm, str(batch), str(count), *row]) + " |")
-                print(lines[-1], file=sys.stderr)
-    return lines + [""] * bool(notes) + [f"* {what}: {error}" for what, error in notes.items()]
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    pair = lambda text: tuple(text.split("=", 1)) if "=" in text else parser.error(f"{text} is not of the form NAME=VALUE")
+    parser.add_argument("--python", type=pair, action="append", default=[], metavar="PEER=PATH", help="the interpreter of "
+                        "jax, torch, sb3, agilerl or benchmarl; else the one that runs this")
+    parser.add_argument("--peer", type=pair, action="append", default=[], metavar="NAME=COMMAND", help="another program")
+    parser.add_argument("--without", nargs="+", default=[], metavar="NAME", help="peers to leave out, by part of the name")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, help="no case of a later round is begun after these; the first is completed")
+    parser.add_argument("--alg", nargs="+", default=ALGORITHMS, choices=ALGORITHMS)
+    parser.add_argument("--batch", type=int, nargs="+", default=list(STEPS), choices=list(STEPS))
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--equiflow", type=pathlib.Path, default=ROOT / "target/release/equiflow", help="the built program")
+    parser.add_argument("--out", type=pathlib.Path, help="also write the tables to this file")
+    return parser.parse_args()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND", help="a program to compare with")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--batch", type=int, nargs="+", default=list(STEPS), choices=list(STEPS))
-    parser.add_argument("--out", type=pathlib.Path, help="also write the table to this file")
-    args = parser.parse_args()
-    programs = {"Equiflow": equiflow}
-    for text in args.peer:
-        name, _, command = text.partition("=")
-        programs[name] = lambda *work, command=command: peer(command, *work)
-    lines = ["Agent updates a second, median (least to greatest).", "", *table(programs, args.rounds, args.batch)]
+    args = arguments()
+    if not args.equiflow.exists():
+        sys.exit(f"there is no {args.equiflow}; run `cargo build --release --workspace`, or name it with --equiflow")
+    known = peers(dict(args.python)) + [Program(name, shlex.split(command)) for name, command in args.peer]
+    wanted = [one for one in known if not any(word.lower() in one.name.lower() for word in args.without)]
+    programs, with_versions, left_out = [Equiflow("Equiflow", [str(args.equiflow)])], [], {}
+    for one in wanted:
+        libraries, error = versions(one)
+        if error:
+            left_out[f"{one.name} is left out"] = error
+        else:
+            programs.append(one)
+            with_versions.append(libraries)
+    print("timed:", ", ".join(one.name for one in programs), *left_out.items(), sep="\n", file=sys.stderr)
+    found, notes = measure(programs, args)
+    used = sorted({word for libraries in with_versions for word in libraries.split(", ") if word})
+    lines = tables.markdown([one.name for one in programs], found, left_out | notes, used)
     print("\n".join(lines))
     if args.out:
         args.out.write_text("\n".join(lines) + "\n")
