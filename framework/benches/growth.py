@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""Time and memory of a run against seeds, players, hidden width, batch and replay size.
+
+    cargo build --release --workspace
+    python3 framework/benches/growth.py [--out TABLE.md] [--plot FIGURE.svg] [--rounds 1 --seconds 0.2]
+
+Everything but the one quantity stays as it is: 1 seed of MADDPG, 2 players of "max of two", hidden layers of 100-100,
+batches of 128, one update per player and step; seeds also with GPI, DDPG and MASQL (batches of 64), players in routing on two
+links, replay sizes with 100 instances, which fill the memory soon. An *update step* is an environment step in which all
+players of all seeds update. Its time is the difference between two runs, a long one and one that stops two updates after the
+warm-up, over the steps that the long one has more: set-up, warm-up, evaluations and records, which both have, drop out.
+Memory is the most that the process of the long run had.
+
+One thread on one core, pinned. Seconds are those that the core worked on the run, to a hundredth, so that other programs on
+it count for little; the long run has so many steps that the difference is `--seconds`. All points take their turn in every
+round; the table has the median of the rounds with the least and the greatest, and the exponent between neighbours: log(y2 / y1) /
+log(x2 / x1), 1 where y grows in proportion to x. The figure, which wants matplotlib, has proportional growth as a dashed line.
+
+What is expected, of time:
+
+* seeds: linear, since seeds share nothing;
+* players: above linear. N players learn, and what each critic reads grows with N: N (N c + 100) 100 operations for c numbers
+  of a player in it, which is linear while N c is far below 100 and quadratic far above;
+* hidden width: quadratic once the product between the two hidden layers outweighs what is done once per neuron;
+* batch: linear, once products outweigh the optimiser, which is done once per parameter;
+* replay size: none, but for transitions that have to come from memory instead of a cache.
+
+And of memory: the process with its libraries, which stays, and on top of it what is linear in seeds and replay size (4 bytes
+for each number of a transition), in batch times width, and quadratic in width.
+"""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WARMUP = 64
+# Copies of the game that fill a replay memory.
+INSTANCES = 100
+# Updates before the clock starts: the first ones allocate.
+FIRST = 2
+# Least steps between the two runs, and most of the warm-up and them.
+LEAST, MOST = 4, 4_000_000
+# What each algorithm calls its warm-up.
+WARMUPS = {"gpi": ["warmup", "learn_from"]}
+AXES = {
+    "seeds": [1, 2, 5, 10, 20, 50, 100, 200],
+    "players": [2, 4, 8, 12, 16],
+    "hidden width": [32, 64, 128, 256, 512],
+    "batch": [16, 32, 64, 128, 256, 512, 1024, 2048],
+    "replay size": [1_000, 10_000, 100_000, 1_000_000],
+}
+ALGORITHMS = {"seeds": ["maddpg", "gpi", "ddpg", "masql"]}
+RUN = """Run(
+    name: "growth", seeds: {seeds}, instances: {instances}, episodes: 1, steps: {steps}, game: {game},
+    evaluate: (every: 1, best_response: 0),
+    entries: [Entry(label: "{algorithm}", all: {algorithm}(
+        hidden: [{width}, {width}], batch: {batch}, buffer: {buffer}, {warmups}, warmup_play: uniform,
+    ))],
+)
+"""
+
+
+class Point:
+    """One quantity at one value, for one algorithm."""
+
+    def __init__(self, axis, algorithm, value):
+        self.axis, self.algorithm, self.value = axis, algorithm, value
+        self.steps, self.times, self.memory = None, [], []
+
+    def run_file(self, extra):
+        """The run of this point, with so many steps after the first updates."""
+
+        def of(axis, otherwise):
+            return self.value if axis == self.axis else otherwise
+
+        # A memory whose size is in question is full when learning begins.
+        instances, warmup = (INSTANCES, self.value // INSTANCES) if self.axis == "replay size" else (1, WARMUP)
+        warmups = (f"{name}: {warmup}" for name in WARMUPS.get(self.algorithm, ["warmup"]))
+        game = f"routing(network: pigou, players: {self.value})" if self.axis == "players" else "max_of_two()"
+        return RUN.format(
+            seeds=of("seeds", 1), instances=instances, steps=warmup + FIRST + extra, game=game, algorithm=self.algorithm,
+            width=of("hidden width", 100), batch=of("batch", 64 if self.axis == "seeds" else 128),
+            buffer=of("replay size", 1_000_000), warmups=", ".join(warmups),
+        )  # fmt: skip
+
+    def run(self, core, extra):
+        """Core-seconds of training, and the most memory that the process took in MiB."""
+        program = ROOT / "target/release/equiflow"
+        if not program.exists():
+            sys.exit(f"there is no {program}; run `cargo build --release --workspace`")
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "growth.ron"
+            file.write_text(self.run_file(extra))
+            words = ["taskset", "-c", str(core), str(program), "bench", str(file)]
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=dict(os.environ, TMPDIR=folder))
+            out = process.stdout.read()
+            # Not `wait`: only this tells the memory of one process.
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        results = [json.loads(line[7:]) for line in out.splitlines() if line.startswith("RESULT ")]
+        if process.returncode != 0 or not results:
+            sys.exit(f"{self.algorithm} with {self.axis} of {self.value:,} failed:\n{self.run_file(extra)}")
+        return results[-1]["cpu_s"], usage.ru_maxrss / 1024
+
+    def measure(self, core, seconds):
+        """Another round."""
+        start, _ = self.run(core, 0)
+        if self.steps is None:
+            # A difference of a tenth is enough to judge by.
+            steps, difference = LEAST, self.run(core, LEAST)[0] - start
+            while difference < seconds / 10 and steps < MOST:
+                steps *= 8
+                difference = self.run(core, steps)[0] - start
+            self.steps = max(LEAST, min(MOST, math.ceil(steps * seconds / max(difference, 0.01))))
+        end, memory = self.run(core, self.steps)
+        self.times.append((end - start) / self.steps)
+        self.memory.append(memory)
+
+    def time(self):
+        return statistics.median(self.times)
+
+    def peak(self):
+        return statistics.median(self.memory)
+
+
+def duration(seconds):
+    unit, factor = next((unit for unit in (("s", 1), ("ms", 1e3)) if seconds * unit[1] >= 1), ("µs", 1e6))
+    return f"{factor * seconds:.3g} {unit}"
+
+
+def exponent(before, point, quantity):
+    """How a quantity has grown since the point before, as a power of the value."""
+    if before is None:
+        return "-"
+    # Disturbances can exceed a short measurement.
+    if min(quantity(before), quantity(point)) <= 0:
+        return "?"
+    return f"{math.log(quantity(point) / quantity(before)) / math.log(point.value / before.value):.2f}"
+
+
+def table(curves):
+    head = ["", "", "value", "update step (least to greatest)", "exponent", "memory", "exponent"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for points in curves:
+        for before, point in zip([None, *points], points):
+            time = f"{duration(point.time())} ({duration(min(point.times))} to {duration(max(point.times))})"
+            exponents = [exponent(before, point, quantity) for quantity in (Point.time, Point.peak)]
+            cells = [point.axis, point.algorithm, f"{point.value:,}", time, exponents[0], f"{point.peak():.0f} MiB", exponents[1]]
+            lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def plot(curves, path):
+    """A column of panels per quantity, time above memory, on logarithmic axes."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    axes_there = list(dict.fromkeys(points[0].axis for points in curves))
+    size = (2.7 * len(axes_there) + 0.4, 5.0)
+    figure, panels = pyplot.subplots(
+        2, len(axes_there), figsize=size, sharex="col", sharey="row", squeeze=False, layout="constrained"
+    )
+    quantities = [(Point.time, "update step, seconds"), (Point.peak, "memory of the process, MiB")]
+    for (quantity, label), row in zip(quantities, panels):
+        row[0].set_ylabel(label)
+        for axis, panel in zip(axes_there, row):
+            for points in (points for points in curves if points[0].axis == axis):
+                values = [point.value for point in points]
+                panel.loglog(values, [quantity(p) for p in points], marker="o", markersize=3, label=points[0].algorithm)
+            panel.grid(alpha=0.3)
+        # The lines may leave the panels, whose limits are those of the points.
+        limits = row[0].get_ylim()
+        for axis, panel in zip(axes_there, row):
+            # Through the first curve's last point, where what is done only once counts least.
+            points = next(points for points in curves if points[0].axis == axis)
+            ends = [points[0].value, points[-1].value]
+            line = [quantity(points[-1]) * value / ends[1] for value in ends]
+            panel.plot(ends, line, color="0.6", linestyle="--", linewidth=1, label="in proportion", zorder=0)
+            panel.set_ylim(limits)
+    for axis, panel, top in zip(axes_there, panels[1], panels[0]):
+        values = sorted({point.value for points in curves for point in points if point.axis == axis})
+        panel.set_xticks(values, [f"{value:,}" for value in values], fontsize="x-small")
+        panel.set_xticks([], minor=True)
+        panel.set_xlabel(axis)
+        top.legend(fontsize="x-small", loc="upper left")
+    figure.savefig(path)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--axes", nargs="+", default=list(AXES), choices=list(AXES), help="which quantities")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long a measurement takes")
+    parser.add_argument("--core", type=int, default=min(os.sched_getaffinity(0)), help="where everything runs")
+    parser.add_argument("--out", type=pathlib.Path, help="also write the table to this file")
+    parser.add_argument("--plot", type=pathlib.Path, help="draw time and memory into this file")
+    args = parser.parse_args()
+    pairs = [(axis, algorithm) for axis in args.axes for algorithm in ALGORITHMS.get(axis, ["maddpg"])]
+    curves = [[Point(axis, algorithm, value) for value in AXES[axis]] for axis, algorithm in pairs]
+    for _ in range(args.rounds):
+        for point in (point for points in curves for point in points):
+            point.measure(args.core, args.seconds)
+            said = f"{point.axis} {point.algorithm} {point.value:,}: {duration(point.times[-1])}, {point.memory[-1]:.0f} MiB"
+            print(said, file=sys.stderr)
+    lines = table(curves)
+    print("\n".join(lines))
+    if args.out:
+        args.out.write_text("\n".join(lines) + "\n")
+    if args.plot:
+        plot(curves, args.plot)
+
+
+if __name__ == "__main__":
+    main()
