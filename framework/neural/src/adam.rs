@@ -38,6 +38,8 @@ impl AdamParams {
 #[derive(Debug)]
 pub struct Adam<T = f32> {
     params: AdamParams,
+    /// What the step size is multiplied by; see [`Adam::scale`].
+    factor: f64,
     /// Number of steps taken.
     steps: i64,
     seeds: usize,
@@ -50,7 +52,19 @@ pub struct Adam<T = f32> {
 impl<T: Real> Adam<T> {
     /// An optimiser of `length` parameters, those of `seeds` seeds side by side.
     pub fn new(params: AdamParams, seeds: usize, length: usize) -> Self {
-        Adam { params, steps: 0, seeds, mean: vec![T::default(); length], square: vec![T::default(); length] }
+        Adam {
+            params,
+            factor: 1.0,
+            steps: 0,
+            seeds,
+            mean: vec![T::default(); length],
+            square: vec![T::default(); length],
+        }
+    }
+
+    /// Takes steps of `factor` times the step size from now on.
+    pub fn scale(&mut self, factor: f64) {
+        self.factor = factor;
     }
 
     /// One step of `parameters` `[S, P]` down `gradient` `[S, P]`; returns the gradient's norm per seed before clipping.
@@ -69,7 +83,7 @@ impl<T: Real> Adam<T> {
         let correction2 = 1.0 - beta2.powi(self.steps as i32);
         // parameters -= learning_rate / correction1 * mean / (sqrt(square / correction2) + epsilon), where the step size
         // goes into the denominator.
-        let scale = -correction1 / learning_rate;
+        let scale = -correction1 / (self.factor * learning_rate);
         let number = T::from_f64;
 
         let per_seed = length / self.seeds;
@@ -104,13 +118,39 @@ impl<T: Real> Adam<T> {
 impl<T: Real> Checkpoint for Adam<T> {
     fn save(&self, to: &mut Snapshot) {
         to.put("adam.steps", &self.steps);
+        to.put("adam.factor", &self.factor);
         save_array(to, "adam.mean", self.seeds, &self.mean);
         save_array(to, "adam.square", self.seeds, &self.square);
     }
 
     fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
         self.steps = from.get("adam.steps")?;
+        self.factor = from.get("adam.factor")?;
         restore_array(from, "adam.mean", self.seeds, &mut self.mean)?;
         restore_array(from, "adam.square", self.seeds, &mut self.square)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaled_steps_are_those_of_a_smaller_step_size() {
+        let gradient = [0.3, -2.0, 0.0, 1e-4];
+        let (mut parameters, mut smaller) = ([1.0; 4], [1.0; 4]);
+        let mut adam = Adam::<f64>::new(AdamParams::new(0.25), 1, 4);
+        let mut other = Adam::<f64>::new(AdamParams::new(0.125), 1, 4);
+        adam.scale(0.5);
+        for _ in 0..3 {
+            adam.step(&mut parameters, &gradient);
+            other.step(&mut smaller, &gradient);
+        }
+        assert_eq!(parameters, smaller);
+        adam.scale(1.0);
+        adam.step(&mut parameters, &gradient);
+        other.step(&mut smaller, &gradient);
+        let moved = |end: [f64; 4]| (0.625 - end[0]).abs();
+        assert!((moved(parameters) / moved(smaller) - 2.0).abs() < 1e-6, "{parameters:?} {smaller:?}");
     }
 }

@@ -18,7 +18,7 @@
 //! * [`noise`]: exploration around a deterministic policy, in plain `f32`.
 //! * [`head`], [`density`]: stochastic policies, tanh-Gaussian or categorical, and the network of one.
 //! * [`input`]: inputs put together from several blocks, side by side.
-//! * [`temperature`]: what entropy is worth, by step.
+//! * [`schedule`]: settings that change with the steps, such as what entropy is worth.
 //! * [`actor`]: a network, its target and exploration: the deterministic policy of DDPG and its kin.
 //! * [`choice_actor`]: the same where actions are choices; [`policy`]: either.
 //! * [`convert`]: slices to tensors and back, tensors to snapshots and back.
@@ -68,7 +68,7 @@ pub mod density;
 
 pub mod input;
 
-pub mod temperature;
+pub mod schedule;
 
 pub mod actor;
 
@@ -100,6 +100,6 @@ pub use noise::{Explorer, Noise};
 pub use pass::Pass;
 pub use policy::Policy;
 pub use real::Real;
+pub use schedule::Schedule;
 pub use tch::{Kind, Tensor};
-pub use temperature::Temperature;
 pub use threads::pin;

@@ -18,7 +18,7 @@ mod networks;
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    AdamParams, Density, Exclusive, Head, Learner, Mlp, PerSeed, Temperature, WarmupPlay, check_positive, check_range,
+    AdamParams, Density, Exclusive, Head, Learner, Mlp, PerSeed, Schedule, WarmupPlay, check_positive, check_range,
     check_sampled,
 };
 
@@ -36,6 +36,9 @@ params! {
         policy_learning_rate: f64 = 3e-3,
         /// Adam's step size for the critic.
         critic_learning_rate: f64 = 3e-3,
+        /// What both step sizes are multiplied by: falling, it quiets the policy in the end. `constant(..)`,
+        /// `geometric(from: .., hold: .., to: .., at: ..)` or `decay(floor: .., scale: .., rate: .., after: ..)`.
+        learning_rate_factor: Schedule = Schedule::Constant(1.0),
         /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
         max_grad_norm: Option<f64> = None,
         /// Discount of the next step's value.
@@ -56,7 +59,7 @@ params! {
         learn_every: u64 = 1,
         /// What entropy is worth: `constant(..)`, `geometric(from: .., hold: .., to: .., at: ..)` or
         /// `decay(floor: .., scale: .., rate: .., after: ..)`.
-        temperature: Temperature = Temperature::Geometric { from: 5.0, hold: 1_000, to: 0.1, at: 2_500 },
+        temperature: Schedule = Schedule::Geometric { from: 5.0, hold: 1_000, to: 0.1, at: 2_500 },
         /// Whether the policy is shown what the opponents are predicted to do.
         conditional: bool = true,
         /// Penalty on the squared outputs of the policy's network.
@@ -97,6 +100,7 @@ impl Algorithm for Gpi {
         check_range("buffer", params.buffer, params.buffer > 0, "at least 1")?;
         check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")?;
         check_range("regulariser", params.regulariser, params.regulariser >= 0.0, "at least 0")?;
+        params.learning_rate_factor.check("learning_rate_factor")?;
         params.temperature.check("temperature")
     }
 
@@ -234,6 +238,9 @@ impl Algorithm for Gpi {
         let mut noise = [Vec::new(), Vec::new()];
         noise.iter_mut().for_each(|n| networks.policy.head.noise(&mut self.streams[2], self.params.batch, n));
         self.temperature = self.params.temperature.at(lesson.step);
+        let factor = self.params.learning_rate_factor.at(lesson.step);
+        networks.policy.learner.adam.scale(factor);
+        networks.critic.adam.scale(factor);
         let settings = Settings {
             discount: self.params.discount,
             target_rate: self.params.target_rate,

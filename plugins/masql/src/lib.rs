@@ -27,7 +27,7 @@ mod networks;
 mod stein;
 
 use equiflow::prelude::*;
-use equiflow_neural::{Exclusive, PerSeed, Temperature, WarmupPlay, check_box, check_positive, check_range};
+use equiflow_neural::{Exclusive, PerSeed, Schedule, WarmupPlay, check_box, check_positive, check_range};
 
 use networks::{Networks, Noise, Settings, Transitions, draw_normal, joint_space};
 
@@ -59,7 +59,7 @@ params! {
         learn_every: u64 = 1,
         /// What entropy is worth: `constant(..)`, `geometric(from: .., hold: .., to: .., at: ..)` or
         /// `decay(floor: .., scale: .., rate: .., after: ..)`.
-        temperature: Temperature = Temperature::Geometric { from: 5.0, hold: 1_000, to: 0.1, at: 2_500 },
+        temperature: Schedule = Schedule::Geometric { from: 5.0, hold: 1_000, to: 0.1, at: 2_500 },
         /// Joint actions per state over which the next value is averaged, uniform over the box.
         value_particles: usize = 16,
         /// Sampled joint actions per state that say where the others have to go.

@@ -1,22 +1,22 @@
-//! The temperature of a soft learner over the steps of a run.
+//! A setting that changes with the steps of a run, such as the temperature of a soft learner.
 
 use equiflow::prelude::*;
 
 use crate::actor::check_range;
 
-/// How the temperature goes with the environment steps.
+/// How a setting goes with the environment steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(crate = "equiflow::serde", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Temperature {
+pub enum Schedule {
     /// The same all the time.
     Constant(f64),
     /// `from` until step `hold`, then by equal factors to `to` at step `at`, then that.
     Geometric {
-        /// The temperature at first.
+        /// Its value at first.
         from: f64,
         /// The step at which it begins to fall.
         hold: u64,
-        /// The temperature in the end.
+        /// Its value in the end.
         to: f64,
         /// The step at which it gets there.
         at: u64,
@@ -34,11 +34,11 @@ pub enum Temperature {
     },
 }
 
-impl Temperature {
-    /// The temperature at an environment step.
+impl Schedule {
+    /// The value at an environment step.
     pub fn at(&self, step: u64) -> f64 {
         match *self {
-            Self::Constant(temperature) => temperature,
+            Self::Constant(value) => value,
             Self::Geometric { from, hold, to, at } => {
                 let share = step.saturating_sub(hold) as f64 / at.saturating_sub(hold).max(1) as f64;
                 from * (to / from).powf(share.min(1.0))
@@ -54,13 +54,13 @@ impl Temperature {
     pub fn check(&self, field: &'static str) -> Result<(), Invalid> {
         let above = |x: f64| x > 0.0 && x.is_finite();
         let fits = match *self {
-            Self::Constant(temperature) => above(temperature),
+            Self::Constant(value) => above(value),
             Self::Geometric { from, to, hold, at } => above(from) && above(to) && hold <= at,
             Self::Decay { floor, scale, rate, after } => {
                 above(floor) && scale >= 0.0 && rate >= 0.0 && [scale, rate, after].iter().all(|x| x.is_finite())
             }
         };
-        check_range(field, format!("{self:?}"), fits, "temperatures above 0, and steps in their order")
+        check_range(field, format!("{self:?}"), fits, "numbers above 0, and steps in their order")
     }
 }
 
@@ -69,16 +69,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn temperatures_fall_as_they_say() {
-        let geometric = Temperature::Geometric { from: 5.0, hold: 1000, to: 0.05, at: 3000 };
+    fn schedules_fall_as_they_say() {
+        let geometric = Schedule::Geometric { from: 5.0, hold: 1000, to: 0.05, at: 3000 };
         let close = |x: f64, y: f64| assert!((x - y).abs() < 1e-12 * y, "{x} is not {y}");
         for (step, y) in [(0, 5.0), (1000, 5.0), (2000, 0.5), (3000, 0.05), (9000, 0.05)] {
             close(geometric.at(step), y);
         }
-        close(Temperature::Decay { floor: 0.1, scale: 500.0, rate: 0.1, after: 10.0 }.at(10), 500.1);
-        close(Temperature::Constant(0.3).at(7), 0.3);
+        close(Schedule::Decay { floor: 0.1, scale: 500.0, rate: 0.1, after: 10.0 }.at(10), 500.1);
+        close(Schedule::Constant(0.3).at(7), 0.3);
         assert!(geometric.check("temperature").is_ok());
-        assert!(Temperature::Constant(0.0).check("temperature").is_err());
-        assert!(Temperature::Geometric { from: 1.0, hold: 9, to: 1.0, at: 8 }.check("temperature").is_err());
+        assert!(Schedule::Constant(0.0).check("temperature").is_err());
+        assert!(Schedule::Geometric { from: 1.0, hold: 9, to: 1.0, at: 8 }.check("temperature").is_err());
     }
 }
