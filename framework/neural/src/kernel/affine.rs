@@ -96,15 +96,14 @@ unsafe fn outputs_from<V: Vector, const COUNT: usize>(
 #[inline(always)]
 fn narrow<V: Vector>(weight: &[V::Element], bias: &[V::Element], x: &[V::Element], relu: bool, out: &mut [V::Element]) {
     let mut padded = [V::Element::default(); MOST_LANES];
-    let load = |padded: &[V::Element; MOST_LANES]| {
-        // SAFETY: a vector has at most so many lanes.
-        unsafe { V::load(padded.as_ptr()) }
-    };
     padded[..bias.len()].copy_from_slice(bias);
-    let mut sum = load(&padded);
+    // SAFETY: a vector has at most so many lanes; so below.
+    let mut sum = unsafe { V::load(padded.as_ptr()) };
     for (x, weight) in x.iter().zip(weight.chunks_exact(out.len())) {
         padded.iter_mut().zip(weight).for_each(|(place, w)| *place = *w);
-        sum = sum.add_product(load(&padded), V::splat(*x));
+        // SAFETY: as above.
+        let w = unsafe { V::load(padded.as_ptr()) };
+        sum = sum.add_product(w, V::splat(*x));
     }
     let sum = if relu { sum.at_least(V::splat(V::Element::default())) } else { sum };
     // SAFETY: as above.
