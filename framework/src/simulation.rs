@@ -83,7 +83,7 @@ impl Simulation {
     }
 
     /// Runs to the end, the first evaluation before the first step. After every step `watch` is shown the rows that it
-    /// brought (none inside an episode) and may break off.
+    /// brought (none inside an episode) and may break off. With several threads, all of it happens on those of [`Workers`].
     pub fn play(&mut self, mut watch: impl FnMut(&mut Self, Vec<Row>) -> ControlFlow<()> + Send) -> ControlFlow<()> {
         let workers = self.app.world.resource::<Workers>().clone();
         workers.host(|| {

@@ -21,24 +21,34 @@ pub struct Workers {
 }
 
 /// How long the work of a system takes. What is done sooner than another thread could take it over stays on one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pace {
     /// Of all items together, averaged over the last calls: nanoseconds.
     nanoseconds: f64,
 }
 
+impl Default for Pace {
+    fn default() -> Self {
+        Self { nanoseconds: Self::LIGHT }
+    }
+}
+
 impl Pace {
     /// Below so many nanoseconds, sharing costs more than it gains.
     const LIGHT: f64 = 4_000.0;
-    /// Share of a call in the average. One that was interrupted, or learned nothing in its step, decides nothing.
-    const NEW: f64 = 0.1;
+    /// As much counts as any more, so that one call that was interrupted is soon forgotten.
+    const MOST: f64 = 256_000.0;
+    /// A call below this did nothing, such as an update in a step in which nobody learns.
+    const IDLE: f64 = 1_000.0;
 
     fn is_light(&self) -> bool {
         self.nanoseconds < Self::LIGHT
     }
 
+    /// A call counts for a tenth, one that did nothing for a hundredth: who learns every hundredth step still shares it.
     fn measure(&mut self, nanoseconds: f64) {
-        self.nanoseconds += Self::NEW * (nanoseconds - self.nanoseconds);
+        let weight = if nanoseconds < Self::IDLE { 0.01 } else { 0.1 };
+        self.nanoseconds += weight * (nanoseconds.min(Self::MOST) - self.nanoseconds);
     }
 }
 
@@ -68,7 +78,7 @@ impl Workers {
     }
 
     /// Calls `work` on every item, on several threads if there are some and it is worth it. On one thread nothing is
-    /// allocated.
+    /// allocated; a single item is not handed to another.
     pub fn for_each<I: Iterator<Item: Send>>(&self, pace: &mut Pace, items: I, work: impl Fn(I::Item) + Sync) {
         let Some(pool) = &self.pool else { return items.for_each(work) };
         let start = Instant::now();
@@ -83,7 +93,10 @@ impl Workers {
             work(item);
             sum.fetch_add(nanoseconds(start), Ordering::Relaxed);
         };
-        pool.install(|| items.into_par_iter().with_max_len(1).for_each(timed));
+        match items.len() {
+            0 | 1 => items.into_iter().for_each(timed),
+            _ => pool.install(|| items.into_par_iter().with_max_len(1).for_each(timed)),
+        }
         pace.measure(sum.into_inner() as f64);
     }
 }
@@ -145,15 +158,46 @@ mod tests {
     #[test]
     fn every_item_is_visited_once_on_any_number_of_threads() {
         for (threads, items) in [1, 2, 5].into_iter().flat_map(|threads| [0, 1, 2, 100].map(|items| (threads, items))) {
-            for mut pace in [Pace::default(), Pace { nanoseconds: 1e9 }] {
+            let workers = Workers::new(threads);
+            let visit = |mut pace: Pace| {
                 let counts: Vec<_> = (0..items).map(|_| AtomicUsize::new(0)).collect();
-                Workers::new(threads).for_each(&mut pace, counts.iter(), |count| {
+                workers.for_each(&mut pace, counts.iter(), |count| {
                     count.fetch_add(1, Ordering::Relaxed);
                 });
                 let once = counts.iter().all(|count| count.load(Ordering::Relaxed) == 1);
                 assert!(once, "{threads} threads, {items} items, {pace:?}");
+            };
+            for nanoseconds in [0.0, 1e9] {
+                visit(Pace { nanoseconds });
+                workers.host(|| visit(Pace { nanoseconds }));
             }
         }
+    }
+
+    #[test]
+    fn a_panic_of_an_item_reaches_the_caller() {
+        let workers = Workers::new(2);
+        let call = || workers.for_each(&mut Pace::default(), 0..10, |item| assert!(item != 7, "item {item}"));
+        let message = fence(|| workers.host(call)).unwrap_err();
+        assert!(message.starts_with("panicked"), "{message}");
+        workers.for_each(&mut Pace::default(), 0..10, |_| ());
+    }
+
+    #[test]
+    fn what_is_done_soon_stays_on_one_thread() {
+        let after = |calls: &[f64]| {
+            let mut pace = Pace::default();
+            calls.iter().for_each(|nanoseconds| pace.measure(*nanoseconds));
+            pace
+        };
+        assert!(after(&[500.0]).is_light());
+        assert!(!after(&[1e6]).is_light());
+        // Interrupted once, and some calls later.
+        assert!(after(&[&[2_000.0; 5][..], &[1e8], &[2_000.0; 40]].concat()).is_light());
+        // Learning every hundredth step.
+        let rarely = [&[1e6][..], &[200.0; 99]].concat();
+        assert!(!after(&[&rarely[..], &rarely].concat()).is_light());
+        assert!(after(&[200.0; 500]).is_light());
     }
 
     #[test]

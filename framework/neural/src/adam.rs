@@ -38,7 +38,7 @@ impl AdamParams {
 #[derive(Debug)]
 pub struct Adam<T = f32> {
     params: AdamParams,
-    /// What the step size is multiplied by; see [`Adam::scale`].
+    /// What the step size is multiplied by.
     factor: f64,
     /// Number of steps taken.
     steps: i64,
@@ -63,7 +63,12 @@ impl<T: Real> Adam<T> {
     }
 
     /// Takes steps of `factor` times the step size from now on.
-    pub fn scale(&mut self, factor: f64) {
+    ///
+    /// # Panics
+    ///
+    /// If the factor is not above 0 and finite.
+    pub fn scale_learning_rate(&mut self, factor: f64) {
+        assert!(factor > 0.0 && factor.is_finite(), "a factor of {factor}");
         self.factor = factor;
     }
 
@@ -141,13 +146,13 @@ mod tests {
         let (mut parameters, mut smaller) = ([1.0; 4], [1.0; 4]);
         let mut adam = Adam::<f64>::new(AdamParams::new(0.25), 1, 4);
         let mut other = Adam::<f64>::new(AdamParams::new(0.125), 1, 4);
-        adam.scale(0.5);
+        adam.scale_learning_rate(0.5);
         for _ in 0..3 {
             adam.step(&mut parameters, &gradient);
             other.step(&mut smaller, &gradient);
         }
         assert_eq!(parameters, smaller);
-        adam.scale(1.0);
+        adam.scale_learning_rate(1.0);
         adam.step(&mut parameters, &gradient);
         other.step(&mut smaller, &gradient);
         let moved = |end: [f64; 4]| (0.625 - end[0]).abs();

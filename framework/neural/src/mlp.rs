@@ -2,7 +2,7 @@
 //!
 //! ReLU between the layers, nothing after the last. The parameters of a network are one leaf tensor `[S, P]`: one Adam
 //! update, one soft update and one gradient for all layers and seeds. There are two ways through a network: by hand over
-//! slices ([`Mlp::predict`], [`Mlp::backward`]), the fast one, and through autograd's graph ([`Mlp::forward`]), for
+//! slices ([`Mlp::predict_for_gradient`], [`Mlp::backward`]), the fast one, and through autograd's graph ([`Mlp::forward`]), for
 //! whatever else is computed with its outputs.
 
 use crate::convert::{restore_array, save_array};

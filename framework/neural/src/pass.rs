@@ -1,7 +1,8 @@
 //! The forward and backward pass of a network by hand, outside autograd's graph.
 //!
 //! Both go seed by seed, so that a seed's bits do not depend on the others, and panel by panel (see
-//! [`kernel`](crate::kernel)): 32 columns of a batch go through all layers while they are in the first cache.
+//! [`kernel`](crate::kernel)): 32 columns of a batch go through all layers while they are in the first cache. A batch of
+//! very few rows goes forward row by row.
 
 use crate::kernel::{PANEL, Row, Vector, Work, affine, outer, panel, yardstick};
 use crate::real::Real;
@@ -310,6 +311,33 @@ mod tests {
                 }
             });
         }
+    }
+
+    #[test]
+    fn a_pass_serves_networks_and_batches_in_turn() {
+        let net = |sizes: &[usize]| Mlp::<f32>::new(sizes, LastLayer::Same, &mut [ChaCha8Rng::seed_from_u64(7)]);
+        let (small, large) = (net(&[3, 20, 1]), net(&[5, 40, 30, 2]));
+        let gradient = |net: &Mlp<f32>, rows: usize, pass: &mut Pass| {
+            let (x, slopes) = (batch(rows * net.sizes()[0]), batch(rows * net.sizes()[net.sizes().len() - 1]));
+            let mut gradient = vec![f32::NAN; net.values().len()];
+            net.predict_for_gradient(&x, pass);
+            net.backward(pass, &slopes, &mut gradient);
+            gradient
+        };
+        let mut pass = Pass::default();
+        for (net, rows) in [(&large, 70), (&small, 3), (&large, 2), (&small, 40), (&large, 1), (&small, 70)] {
+            assert_eq!(gradient(net, rows, &mut pass), gradient(net, rows, &mut Pass::default()), "{rows} rows");
+            large.predict(&batch(5 * rows), &mut pass);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "kept what it computed")]
+    fn there_is_no_way_back_from_a_prediction() {
+        let net = Mlp::<f32>::new(&[2, 1], LastLayer::Same, &mut [ChaCha8Rng::seed_from_u64(7)]);
+        let mut pass = Pass::default();
+        net.predict(&[1.0, 2.0], &mut pass);
+        net.backward(&mut pass, &[1.0], &mut [0.0; 3]);
     }
 
     /// Single precision, by every set of instructions that this processor has, against autograd in double precision.

@@ -239,8 +239,8 @@ impl Algorithm for Gpi {
         noise.iter_mut().for_each(|n| networks.policy.head.noise(&mut self.streams[2], self.params.batch, n));
         self.temperature = self.params.temperature.at(lesson.step);
         let factor = self.params.learning_rate_factor.at(lesson.step);
-        networks.policy.learner.adam.scale(factor);
-        networks.critic.adam.scale(factor);
+        networks.policy.learner.adam.scale_learning_rate(factor);
+        networks.critic.adam.scale_learning_rate(factor);
         let settings = Settings {
             discount: self.params.discount,
             target_rate: self.params.target_rate,

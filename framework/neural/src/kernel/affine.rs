@@ -92,23 +92,22 @@ unsafe fn outputs_from<V: Vector, const COUNT: usize>(
     }
 }
 
-/// A row's outputs where they are fewer than a vector holds.
+/// A row's outputs where they are fewer than a vector holds: one after the other, in all lanes alike.
 #[inline(always)]
 fn narrow<V: Vector>(weight: &[V::Element], bias: &[V::Element], x: &[V::Element], relu: bool, out: &mut [V::Element]) {
-    let mut padded = [V::Element::default(); MOST_LANES];
-    padded[..bias.len()].copy_from_slice(bias);
-    // SAFETY: a vector has at most so many lanes; so below.
-    let mut sum = unsafe { V::load(padded.as_ptr()) };
-    for (x, weight) in x.iter().zip(weight.chunks_exact(out.len())) {
-        padded.iter_mut().zip(weight).for_each(|(place, w)| *place = *w);
-        // SAFETY: as above.
-        let w = unsafe { V::load(padded.as_ptr()) };
-        sum = sum.add_product(w, V::splat(*x));
+    const { assert!(V::LANES <= MOST_LANES) };
+    let outputs = out.len();
+    for (j, out) in out.iter_mut().enumerate() {
+        let mut sum = V::splat(bias[j]);
+        for (x, weight) in x.iter().zip(weight.chunks_exact(outputs)) {
+            sum = sum.add_product(V::splat(weight[j]), V::splat(*x));
+        }
+        let sum = if relu { sum.at_least(V::splat(V::Element::default())) } else { sum };
+        let mut lanes = [V::Element::default(); MOST_LANES];
+        // SAFETY: the lanes fit, as is asserted.
+        unsafe { sum.store(lanes.as_mut_ptr()) };
+        *out = lanes[0];
     }
-    let sum = if relu { sum.at_least(V::splat(V::Element::default())) } else { sum };
-    // SAFETY: as above.
-    unsafe { sum.store(padded.as_mut_ptr()) };
-    out.copy_from_slice(&padded[..out.len()]);
 }
 
 /// `out = weight g`, rows of a weight `[rows, out]`, and zero where `output`, what the layer below has put out, is not

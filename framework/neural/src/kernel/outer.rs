@@ -153,8 +153,9 @@ impl<T: Real> Tile<T> {
                     }
                     continue;
                 }
+                const { assert!(V::LANES <= MOST_LANES) };
                 let mut all = [T::default(); MOST_LANES];
-                // SAFETY: a vector has at most so many lanes.
+                // SAFETY: the lanes fit, as is asserted.
                 unsafe { sum.store(all.as_mut_ptr()) };
                 let width = (self.outputs - column).min(4);
                 for (row, four) in (row..self.inputs).zip(all[..V::LANES].chunks_exact(4)) {
