@@ -7,8 +7,9 @@
 Everything but the one quantity stays as it is: 1 seed of MADDPG, 2 players of "max of two", hidden layers of 100-100,
 batches of 128, one update per player and step; seeds also with GPI, DDPG and MASQL (batches of 64), players in routing on two
 links, replay sizes with 100 instances, which fill the memory soon. An *update step* is an environment step in which all
-players of all seeds update. Its time is the difference between two runs, a long one and one that stops two updates after the
-warm-up, over the steps that the long one has more: set-up, warm-up, evaluations and records, which both have, drop out.
+players of all seeds update. Its time is the difference between two runs, a long one and one that stops a few updates after
+the warm-up, over the steps that the long one has more: set-up, warm-up and the evaluations, one episode of 25 steps each and
+as many in both, drop out. The ends of the training episodes stay in it.
 Memory is the most that the process of the long run had.
 
 One thread on one core, pinned. Seconds are those that the core worked on the run, to a hundredth, so that other programs on
@@ -35,18 +36,20 @@ import math
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 
+import process
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-WARMUP = 64
+WARMUP, EPISODE = 64, 25
 # Copies of the game that fill a replay memory.
 INSTANCES = 100
-# Updates before the clock starts: the first ones allocate.
+# Least updates before the clock starts: the first ones allocate.
 FIRST = 2
-# Least steps between the two runs, and most of the warm-up and them.
-LEAST, MOST = 4, 4_000_000
+# Least and most steps between the two runs, whole episodes. They bound the steps only: the warm-up comes on top, and the
+# least may take longer than was asked for.
+LEAST, MOST = EPISODE, 4_000_000
 # What each algorithm calls its warm-up.
 WARMUPS = {"gpi": ["warmup", "learn_from"]}
 AXES = {
@@ -58,13 +61,18 @@ AXES = {
 }
 ALGORITHMS = {"seeds": ["maddpg", "gpi", "ddpg", "masql"]}
 RUN = """Run(
-    name: "growth", seeds: {seeds}, instances: {instances}, episodes: 1, steps: {steps}, game: {game},
-    evaluate: (every: 1, best_response: 0),
+    name: "growth", seeds: {seeds}, instances: {instances}, episodes: {episodes}, steps: {steps}, game: {game},
+    evaluate: (every: {episodes}, best_response: 0),
     entries: [Entry(label: "{algorithm}", all: {algorithm}(
         hidden: [{width}, {width}], batch: {batch}, buffer: {buffer}, {warmups}, warmup_play: uniform,
     ))],
 )
 """
+
+
+def episodes(steps):
+    """The least number of episodes that have so many steps."""
+    return math.ceil(steps / EPISODE)
 
 
 class Point:
@@ -75,7 +83,7 @@ class Point:
         self.steps, self.times, self.memory = None, [], []
 
     def run_file(self, extra):
-        """The run of this point, with so many steps after the first updates."""
+        """The run of this point, with so many steps, whole episodes, after the first updates."""
 
         def of(axis, otherwise):
             return self.value if axis == self.axis else otherwise
@@ -85,9 +93,10 @@ class Point:
         warmups = (f"{name}: {warmup}" for name in WARMUPS.get(self.algorithm, ["warmup"]))
         game = f"routing(network: pigou, players: {self.value})" if self.axis == "players" else "max_of_two()"
         return RUN.format(
-            seeds=of("seeds", 1), instances=instances, steps=warmup + FIRST + extra, game=game, algorithm=self.algorithm,
-            width=of("hidden width", 100), batch=of("batch", 64 if self.axis == "seeds" else 128),
-            buffer=of("replay size", 1_000_000), warmups=", ".join(warmups),
+            seeds=of("seeds", 1), instances=instances, episodes=episodes(warmup + FIRST) + episodes(extra), steps=EPISODE,
+            game=game, algorithm=self.algorithm, width=of("hidden width", 100),
+            batch=of("batch", 64 if self.axis == "seeds" else 128), buffer=of("replay size", 1_000_000),
+            warmups=", ".join(warmups),
         )  # fmt: skip
 
     def run(self, core, extra):
@@ -98,16 +107,11 @@ class Point:
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "growth.ron"
             file.write_text(self.run_file(extra))
-            words = ["taskset", "-c", str(core), str(program), "bench", str(file)]
-            process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=dict(os.environ, TMPDIR=folder))
-            out = process.stdout.read()
-            # Not `wait`: only this tells the memory of one process.
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        results = [json.loads(line[7:]) for line in out.splitlines() if line.startswith("RESULT ")]
-        if process.returncode != 0 or not results:
+            out, memory = process.run([str(program), "bench", str(file)], dict(os.environ, TMPDIR=folder), core)
+        results = [json.loads(line[7:]) for line in (out or "").splitlines() if line.startswith("RESULT ")]
+        if not results:
             sys.exit(f"{self.algorithm} with {self.axis} of {self.value:,} failed:\n{self.run_file(extra)}")
-        return results[-1]["cpu_s"], usage.ru_maxrss / 1024
+        return results[-1]["cpu_s"], memory
 
     def measure(self, core, seconds):
         """Another round."""
@@ -116,9 +120,9 @@ class Point:
             # A difference of a tenth is enough to judge by.
             steps, difference = LEAST, self.run(core, LEAST)[0] - start
             while difference < seconds / 10 and steps < MOST:
-                steps *= 8
+                steps = min(8 * steps, MOST)
                 difference = self.run(core, steps)[0] - start
-            self.steps = max(LEAST, min(MOST, math.ceil(steps * seconds / max(difference, 0.01))))
+            self.steps = EPISODE * episodes(min(MOST, steps * seconds / max(difference, 0.01)))
         end, memory = self.run(core, self.steps)
         self.times.append((end - start) / self.steps)
         self.memory.append(memory)

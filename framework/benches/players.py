@@ -18,6 +18,8 @@ import pathlib
 import subprocess
 import sys
 
+import process
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GAMES = {"two_link": [1, 2, 4, 8, 12, 16, 20, 22, 23, 24], "congestion": list(range(1, 14))}
 MOST_PLAYERS = 40
@@ -35,14 +37,10 @@ def command(game, players):
 def evaluate(game, players):
     """What the example says of a game, and the most memory it took in MiB."""
     words, env = command(game, players)
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env)
-    out = process.stdout.read()
-    # Not `wait`: only this tells the memory of one process.
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    out, memory = process.run(words, env)
+    if out is None:
         sys.exit(f"{game} with {players} players failed")
-    return json.loads(out), usage.ru_maxrss / 1024
+    return json.loads(out), memory
 
 
 def refusal(game, players):

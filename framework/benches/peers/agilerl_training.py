@@ -9,7 +9,7 @@ import warnings
 
 import work
 
-found = work.options(algorithms=("maddpg",))
+args = work.options(algorithms=("maddpg",))
 warnings.filterwarnings("ignore")
 
 import numpy as np
@@ -48,7 +48,7 @@ class Critic(ContinuousQNetwork):
 def learner():
     made = MADDPG(
         [SEES, SEES], [ACTS, ACTS], agent_ids=NAMES, O_U_noise=False, expl_noise=work.NOISE / work.LIMIT, learn_step=1,
-        batch_size=found.batch, lr_actor=work.LEARNING_RATE, lr_critic=work.LEARNING_RATE, gamma=work.GAMMA, tau=work.TAU,
+        batch_size=args.batch, lr_actor=work.LEARNING_RATE, lr_critic=work.LEARNING_RATE, gamma=work.GAMMA, tau=work.TAU,
         actor_networks=[Actor(SEES, ACTS, latent_dim=8, encoder_config=dict(ENCODER)) for _ in NAMES],
         critic_networks=[Critic(*JOINT, latent_dim=8) for _ in NAMES], device="cpu", torch_compiler=None,
     )
@@ -74,19 +74,19 @@ def one_seed(seed, steps):
         else:
             actions, raw = made.get_action(observation)
         rewards.append(work.reward(*(float(actions[name].item()) for name in NAMES)))
-        following = same([[1.0]])
+        next_observation = same([[1.0]])
         seen = MultiAgentTransition(
-            obs=observation, action=raw, reward=same(rewards[-1:]), next_obs=following, done=same([0.0])
+            obs=observation, action=raw, reward=same(rewards[-1:]), next_obs=next_observation, done=same([0.0])
         )
         stored = transition_to_tensordict(seen)
         stored.batch_size = [1]
         memory.add(stored)
-        observation = following
+        observation = next_observation
         if t >= work.WARMUP:
-            losses = made.learn(memory.sample(found.batch))
+            losses = made.learn(memory.sample(args.batch))
     assert np.isfinite([*losses.values()]).all(), f"its losses are {losses}"
     return clock(), np.mean(rewards[-work.LAST :])
 
 
 if __name__ == "__main__":
-    work.report(found, work.in_turn(one_seed))
+    work.report(args, work.in_turn(one_seed))

@@ -13,7 +13,7 @@ import warnings
 
 import work
 
-found = work.options()
+args = work.options()
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 os.environ["TQDM_DISABLE"] = "1"
@@ -109,13 +109,13 @@ def experiment(seed, frames, rewards):
         "polyak_tau": work.TAU, "exploration_eps_init": work.NOISE, "exploration_eps_end": work.NOISE,
         "exploration_anneal_frames": frames, "max_n_frames": frames, "off_policy_n_envs_per_worker": 1,
         "off_policy_collected_frames_per_batch": work.EPISODE, "off_policy_n_optimizer_steps": work.EPISODE,
-        "off_policy_train_batch_size": found.batch, "evaluation": False, "loggers": [], "create_json": False, "render": False,
+        "off_policy_train_batch_size": args.batch, "evaluation": False, "loggers": [], "create_json": False, "render": False,
         "save_folder": tempfile.gettempdir(),
     }
     for name, value in settings.items():
         assert hasattr(config, name), f"this BenchMARL has no setting {name}"
         setattr(config, name, value)
-    kind = MaddpgConfig if found.alg == "maddpg" else IddpgConfig
+    kind = MaddpgConfig if args.alg == "maddpg" else IddpgConfig
     algorithm = kind(share_param_critic=False, loss_function="l2", delay_value=True, use_tanh_mapping=True)
     hidden = [work.HIDDEN, work.HIDDEN]
     network = MlpConfig(num_cells=hidden, layer_class=torch.nn.Linear, activation_class=torch.nn.ReLU)
@@ -127,9 +127,10 @@ def experiment(seed, frames, rewards):
 def one_seed(seed, steps):
     rewards = []
     made = experiment(seed, steps - work.WARMUP, rewards)
-    sizes = sum(p.numel() for p in made.losses[GROUP].value_network_params.values(True, True))
-    wanted = work.AGENTS * work.parameters(work.critic_inputs(found.alg))
-    assert sizes == wanted, f"its critics have {sizes} parameters, not {wanted}"
+    loss = made.losses[GROUP]
+    for networks, inputs in [(loss.actor_network_params, 1), (loss.value_network_params, work.critic_inputs(args.alg))]:
+        size, expected = sum(p.numel() for p in networks.values(True, True)), work.AGENTS * work.parameters(inputs)
+        assert size == expected, f"its actors or critics have {size} parameters, not {expected}"
     for _ in range(work.WARMUP // work.EPISODE):
         episode = made.algorithm.process_batch(GROUP, MaxOfTwo(rewards).rollout(work.EPISODE))
         made.replay_buffers[GROUP].extend(episode.reshape(-1))
@@ -142,4 +143,4 @@ def one_seed(seed, steps):
 
 
 if __name__ == "__main__":
-    work.report(found, work.in_turn(one_seed))
+    work.report(args, work.in_turn(one_seed))

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """The work of work.py with Stable-Baselines3: two of its DDPG agents play side by side. It has no MADDPG.
 
-Replay memory, networks, exploration noise and `train` are the library's own. Each agent draws its batch from a memory of
-its own, with the same transitions in both.
+Replay memory, networks and `train` are the library's own. The loop and its exploration noise, from NumPy, are written here,
+as `learn` knows one agent only. Each agent draws its batch from a memory of its own, with the same transitions in both.
 """
 
 import work
 
-found = work.options(algorithms=("iddpg",))
+args = work.options(algorithms=("iddpg",))
 
 import gymnasium
 import numpy as np
@@ -30,7 +30,7 @@ class OneAgent(gymnasium.Env):
 
 def agent(seed):
     made = DDPG(
-        "MlpPolicy", OneAgent(), learning_rate=work.LEARNING_RATE, buffer_size=1_000_000, batch_size=found.batch, tau=work.TAU,
+        "MlpPolicy", OneAgent(), learning_rate=work.LEARNING_RATE, buffer_size=1_000_000, batch_size=args.batch, tau=work.TAU,
         gamma=work.GAMMA, device="cpu", seed=seed,
         policy_kwargs={"net_arch": [work.HIDDEN, work.HIDDEN], "activation_fn": torch.nn.ReLU},
     )
@@ -53,18 +53,18 @@ def one_seed(seed, steps):
             actions = np.array([one.predict(observation)[0].item() for one in agents]) + rng.normal(0, work.NOISE, 2)
             actions = actions.clip(-work.LIMIT, work.LIMIT)
         rewards.append(work.reward(*actions.tolist()))
-        following = np.ones((1, 1), np.float32)
+        next_observation = np.ones((1, 1), np.float32)
         # Its memory holds actions scaled to [-1, 1]; an episode's end is no end of the game, so done stays 0.
         for one, action in zip(agents, actions):
             scaled = np.array([[action / work.LIMIT]], np.float32)
-            one.replay_buffer.add(observation, following, scaled, np.array(rewards[-1:]), np.array([False]), [{}])
-        observation = following
+            one.replay_buffer.add(observation, next_observation, scaled, np.array(rewards[-1:]), np.array([False]), [{}])
+        observation = next_observation
         if t >= work.WARMUP:
             for one in agents:
-                one.train(gradient_steps=1, batch_size=found.batch)
+                one.train(gradient_steps=1, batch_size=args.batch)
     assert all(one._n_updates == steps - work.WARMUP for one in agents)
     return clock(), np.mean(rewards[-work.LAST :])
 
 
 if __name__ == "__main__":
-    work.report(found, work.in_turn(one_seed))
+    work.report(args, work.in_turn(one_seed))

@@ -5,9 +5,9 @@
     python3 framework/benches/peers/theory.py [--out TABLE.md] [FILE.nfg ...]
 
 Everything runs pinned to one core, in loops inside the processes, one program after the other; the median of five loops
-counts. Times are those of the processor, so that what else a machine does is not counted. Without files: the largest games of ../shared/data/gambit where that is there, and two larger games with payoffs
-of a formula. Peers that are not installed are left out and named. What the programs find is compared: NashConv to 1e-9,
-logit equilibria to 1e-6.
+counts. Times are those of the processor, so that what else a machine does is not counted. Without files: the largest games
+of ../shared/data/gambit where that is there, and two larger games with payoffs of a formula. Peers that are not installed
+are left out and named. What the programs find is compared: NashConv to 1e-9, logit equilibria to 1e-6.
 
 * NashConv of 50 profiles, each new to the program (Gambit keeps what it has computed of a profile), Gambit's as the sum
   of `player_regret`. OpenSpiel has two: `exploitability.nash_conv`, which walks the game tree, and the function of its
@@ -142,15 +142,15 @@ def open_spiel(file, ours):
         params = solver.init_vars(shape, len(shape))
         for step in range(DESCENT_STEPS):
             dist = params[0]
-            promised = [misc.pt_reduce(scaled[i], dist, [i]) for i in players]
-            residual = max(abs(softmax(span * q) - p).max() for q, p in zip(promised, dist))
+            values = [misc.pt_reduce(scaled[i], dist, [i]) for i in players]
+            residual = max(abs(softmax(span * q) - p).max() for q, p in zip(values, dist))
             if residual < 1e-6:
                 break
             pairs = {
                 (i, j): numpy.stack([misc.pt_reduce(scaled[k], dist, [i, j]) for k in (i, j)])
                 for i in players for j in players if i < j
             }
-            params = solver.update(params, solver.compute_gradients((dist, promised), pairs)[0], step)
+            params = solver.update(params, solver.compute_gradients((dist, values), pairs)[0], step)
         return residual
 
     began = time.process_time()

@@ -11,7 +11,7 @@ import copy
 
 import work
 
-found = work.options(modes=["eager", "compiled", "by-hand"])
+args = work.options(modes=["eager", "compiled", "by-hand"])
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from torch import nn
 import torch_flat
 
 torch.set_num_threads(1)
-HIDDEN, CRITIC, AGENTS = work.HIDDEN, work.critic_inputs(found.alg), range(work.AGENTS)
+HIDDEN, CRITIC, AGENTS = work.HIDDEN, work.critic_inputs(args.alg), range(work.AGENTS)
 
 
 class Eager:
@@ -40,14 +40,14 @@ class Eager:
         return torch.cat([action(self.actors[i], observation[i : i + 1, None])[0] for i in AGENTS])
 
     def update(self, rows):
-        observation, actions, reward, following, done = rows.split([2, 2, 1, 2, 1], 1)
+        observation, actions, reward, next_observation, done = rows.split([2, 2, 1, 2, 1], 1)
         with torch.no_grad():
-            promised = torch.cat([action(self.targets[0][i], following[:, i : i + 1]) for i in AGENTS], 1)
+            next_action = torch.cat([action(self.targets[0][i], next_observation[:, i : i + 1]) for i in AGENTS], 1)
         for i in AGENTS:
             with torch.no_grad():
-                value = self.targets[1][i](self.seen(i, following, promised))
-                wanted = reward + work.GAMMA * (1 - done) * value
-            loss = nn.functional.mse_loss(self.critics[i](self.seen(i, observation, actions)), wanted)
+                next_value = self.targets[1][i](self.seen(i, next_observation, next_action))
+                target = reward + work.GAMMA * (1 - done) * next_value
+            loss = nn.functional.mse_loss(self.critics[i](self.seen(i, observation, actions)), target)
             self.descend(1, i, loss)
             self.critics[i].requires_grad_(False)
             columns = list(actions.split(1, 1))
@@ -58,7 +58,7 @@ class Eager:
             torch._foreach_lerp_(*self.pairs, work.TAU)
 
     def seen(self, i, observation, actions):
-        own = slice(None) if found.alg == "maddpg" else slice(i, i + 1)
+        own = slice(None) if args.alg == "maddpg" else slice(i, i + 1)
         return torch.cat([observation[:, own], actions[:, own]], 1)
 
     def descend(self, group, i, loss):
@@ -73,15 +73,15 @@ def action(actor, observation):
 
 LEARNERS = {
     "eager": Eager,
-    "compiled": lambda: torch_flat.Compiled(found.alg, found.batch),
-    "by-hand": lambda: torch_flat.ByHand(found.alg, found.batch),
+    "compiled": lambda: torch_flat.Compiled(args.alg, args.batch),
+    "by-hand": lambda: torch_flat.ByHand(args.alg, args.batch),
 }
 
 
 def one_seed(seed, steps):
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    learner = LEARNERS[found.mode]()
+    learner = LEARNERS[args.mode]()
     replay, observation = np.zeros((steps, work.ROW), np.float32), np.ones(2, np.float32)
     for t in range(steps):
         if t == work.WARMUP:
@@ -92,13 +92,13 @@ def one_seed(seed, steps):
             with torch.no_grad():
                 actions = learner.act(torch.from_numpy(observation)).numpy() + rng.normal(0, work.NOISE, 2)
             actions = actions.clip(-work.LIMIT, work.LIMIT)
-        following = np.ones(2, np.float32)
-        replay[t] = [*observation, *actions, work.reward(*actions.tolist()), *following, 0.0]
-        observation = following
+        next_observation = np.ones(2, np.float32)
+        replay[t] = [*observation, *actions, work.reward(*actions.tolist()), *next_observation, 0.0]
+        observation = next_observation
         if t >= work.WARMUP:
-            learner.update(torch.from_numpy(replay[rng.integers(0, t + 1, found.batch)]))
+            learner.update(torch.from_numpy(replay[rng.integers(0, t + 1, args.batch)]))
     return clock(), replay[-work.LAST :, 4].mean()
 
 
 if __name__ == "__main__":
-    work.report(found, work.in_turn(one_seed))
+    work.report(args, work.in_turn(one_seed))

@@ -12,12 +12,16 @@ The work is that of runs/bench and of work.py: MADDPG and independent DDPG on "m
 then one update per agent and step, batches of 64, 512 and 1,024. The peers are the programs beside this file; one whose
 libraries its interpreter lacks is left out and named. Another program is compared with by `--peer NAME=COMMAND` where it
 takes `--alg --batch --seeds --threads --steps --reps` and prints a line `RESULT {json}` with `ups`, agent updates a second.
+(AgileRL imports peft whatever is trained, but declares it only in its extras for language models.)
+
+The work is the same but for this: Stable-Baselines3 draws a batch for each agent from a memory of its own, BenchMARL updates
+after each episode instead of after each step, and these two and AgileRL, the slow ones, run a quarter of the steps.
 
 All programs take their turn in every round and are pinned: to one core with one seed, or to two with two seeds. Equiflow is
-timed as a whole, its warm-up and records included; the peers without warm-up, compilation and imports. Tables have the
-median of the rounds with the least and the greatest, ratios are those within a round. A peer that was more than three times
-slower in the first round of a case is not timed again there, and the slow frameworks run on one core only. All of it takes
-about half an hour; `--minutes 20` ends it after the first round of every case and as many more as fit.
+timed as a whole, its warm-up and records included; the peers without imports, compilation, a first run and warm-up. Tables
+have the median of the rounds with the least and the greatest, ratios are those within a round. A peer that was more than
+three times slower in the first round of a case is not timed again there, and the slow frameworks run on one core only. All
+of it takes about half an hour; `--minutes 20` ends it after the first round of every case and as many more as fit.
 """
 
 import argparse
@@ -160,9 +164,9 @@ def main():
     if not args.equiflow.exists():
         sys.exit(f"there is no {args.equiflow}; run `cargo build --release --workspace`, or name it with --equiflow")
     known = peers(dict(args.python)) + [Program(name, shlex.split(command)) for name, command in args.peer]
-    wanted = [one for one in known if not any(word.lower() in one.name.lower() for word in args.without)]
+    chosen = [one for one in known if not any(word.lower() in one.name.lower() for word in args.without)]
     programs, with_versions, left_out = [Equiflow("Equiflow", [str(args.equiflow)])], [], {}
-    for one in wanted:
+    for one in chosen:
         libraries, error = versions(one)
         if error:
             left_out[f"{one.name} is left out"] = error

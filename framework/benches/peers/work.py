@@ -50,31 +50,31 @@ def options(algorithms=("maddpg", "iddpg"), modes=None, spreads_seeds=False):
         parser.add_argument(f"--{name}", type=int, default=default)
     if modes:
         parser.add_argument("--mode", choices=modes, default=modes[0])
-    found = parser.parse_args()
-    if found.steps <= WARMUP or min(found.batch, found.seeds, found.threads, found.reps) < 1:
-        parser.error(f"--steps is {found.steps} and must be above the warm-up of {WARMUP}; the other numbers must be positive")
-    if found.seeds % found.threads:
-        parser.error(f"{found.seeds} seeds do not spread evenly over {found.threads} threads")
-    if found.threads > 1 and not spreads_seeds:
-        sys.exit(in_processes(found))
-    return found
+    args = parser.parse_args()
+    if args.steps <= WARMUP or min(args.batch, args.seeds, args.threads, args.reps) < 1:
+        parser.error(f"--steps is {args.steps} and must be above the warm-up of {WARMUP}; the other numbers must be positive")
+    if args.seeds % args.threads:
+        parser.error(f"{args.seeds} seeds do not spread evenly over {args.threads} threads")
+    if args.threads > 1 and not spreads_seeds:
+        sys.exit(in_processes(args))
+    return args
 
 
-def in_processes(found):
+def in_processes(args):
     """This program once for each thread, each on a core of its own with its share of the seeds; prints their sum."""
-    share = found.seeds // found.threads
+    share = args.seeds // args.threads
     cores = sorted(os.sched_getaffinity(0))
     env = dict(os.environ, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     running = []
-    for k in range(found.threads):
-        words = ["--threads", "1", "--seeds", str(share), "--first-seed", str(found.first_seed + k * share)]
+    for k in range(args.threads):
+        words = ["--threads", "1", "--seeds", str(share), "--first-seed", str(args.first_seed + k * share)]
         pin = ["taskset", "-c", str(cores[k % len(cores)])]
         running.append(subprocess.Popen([*pin, sys.executable, *sys.argv, *words], stdout=subprocess.PIPE, text=True, env=env))
     lines = [line for one in running for line in one.communicate()[0].splitlines() if line.startswith("RESULT ")]
-    if len(lines) != found.threads:
+    if len(lines) != args.threads:
         return "a process of one thread failed"
     parts = [json.loads(line[7:]) for line in lines]
-    total = dict(parts[0], seeds=found.seeds, threads=found.threads)
+    total = dict(parts[0], seeds=args.seeds, threads=args.threads)
     for key in ("updates", "rss_mb", "cpu_s"):
         total[key] = sum(part[key] for part in parts)
     for key in ("train_s", "compile_s"):
@@ -106,7 +106,7 @@ def in_turn(one_seed):
     return train
 
 
-def report(found, train, compile_s=None):
+def report(args, train, compile_s=None):
     """Times `train(seeds, steps)` and prints the line of results.
 
     `train` returns the pair of seconds that a `Clock` showed, without the warm-up, and the mean reward of each seed at its
@@ -115,18 +115,18 @@ def report(found, train, compile_s=None):
     """
     if compile_s is None:
         clock = Clock()
-        train([found.first_seed], WARMUP + EPISODE)
+        train([args.first_seed], WARMUP + EPISODE)
         compile_s = clock()[0]
-    seeds = range(found.first_seed, found.first_seed + found.seeds)
-    runs = [train(seeds, found.steps) for _ in range(found.reps)]
+    seeds = range(args.first_seed, args.first_seed + args.seeds)
+    runs = [train(seeds, args.steps) for _ in range(args.reps)]
     rewards = [float(x) for x in runs[-1][1]]
-    if len(rewards) != found.seeds or not all(map(math.isfinite, rewards)):
-        sys.exit(f"the mean rewards of {found.seeds} seeds are {rewards}; they should be finite numbers, one a seed")
-    updates = (found.steps - WARMUP) * AGENTS * found.seeds
+    if len(rewards) != args.seeds or not all(map(math.isfinite, rewards)):
+        sys.exit(f"the mean rewards of {args.seeds} seeds are {rewards}; they should be finite numbers, one a seed")
+    updates = (args.steps - WARMUP) * AGENTS * args.seeds
     train_s = statistics.median(wall for (wall, _), _ in runs)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     figures = {
-        "alg": found.alg, "batch": found.batch, "seeds": found.seeds, "steps": found.steps, "threads": found.threads,
+        "alg": args.alg, "batch": args.batch, "seeds": args.seeds, "steps": args.steps, "threads": args.threads,
         "train_s": round(train_s, 3), "cpu_s": round(statistics.median(cpu for (_, cpu), _ in runs), 3),
         "compile_s": round(compile_s, 3), "updates": updates, "ups": round(updates / train_s, 1),
         "mean_reward": round(statistics.mean(rewards), 3), "rss_mb": peak // (2**20 if sys.platform == "darwin" else 2**10),
