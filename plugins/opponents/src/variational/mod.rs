@@ -9,8 +9,10 @@
 //! * `reverse_kl`: down E_{b~rho}[log rho(b|s) - log pihat(b|s) - Q(s, a, b)] by reparameterised gradients, in which the
 //!   agent's answers a are held fixed.
 //!
-//! The prior in both, and in the log-ratio that the agent subtracts (Eq. 12), is the smoothed one. The paper's expectation
-//! over a is by the agent's policy given b (`conditional`), or by its marginal policy.
+//! The prior in both, and in the log-ratio that the agent subtracts (Eq. 12), is the smoothed one. The expectation over a in
+//! Proposition 4.7 is by the agent's marginal policy. Where the agent acts upon what it predicts, a ~ pi(.|s, b) as in
+//! Algorithm 2, the opponent can count on its answer, and the expectation is by the policy given b: `conditional`, the
+//! default, as the policy's own is.
 
 mod fit;
 mod learn;
