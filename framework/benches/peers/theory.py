@@ -5,9 +5,8 @@
     python3 framework/benches/peers/theory.py [--out TABLE.md] [FILE.nfg ...]
 
 Everything runs pinned to one core, in loops inside the processes, one program after the other; the median of five loops
-counts. Times are those of the processor, so that what else a machine does is not counted. Without files: the largest games
-of ../shared/data/gambit where that is there, and two larger games with payoffs of a formula. Peers that are not installed
-are left out and named. What the programs find is compared: NashConv to 1e-9, logit equilibria to 1e-6.
+counts. Times are those of the processor, so that what else a machine does is not counted. Two larger games with payoffs of a
+formula come after those of the files. Peers that are not installed are left out and named. What the programs find is compared: NashConv to 1e-9, logit equilibria to 1e-6.
 
 * NashConv of 50 profiles, each new to the program (Gambit keeps what it has computed of a profile), Gambit's as the sum
   of `player_regret`. OpenSpiel has two: `exploitability.nash_conv`, which walks the game tree, and the function of its
@@ -30,8 +29,6 @@ import time
 
 os.environ["OMP_NUM_THREADS"] = "1"
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-SHARED = ROOT.parent / "shared/data/gambit"
-LARGEST = ["5x4x3", "2x2x2x2x2", "8x2x2", "3x3x3", "vonstengel1999_6x6_game_with_75_eq_small_payoffs"]
 LAMBDAS = [0.1, 0.5, 1.0, 2.0, 5.0]
 PROFILES = 50
 # The tree of one profile takes OpenSpiel as long as thousands of profiles on arrays.
@@ -179,6 +176,10 @@ def duration(seconds):
     return f"{seconds / 1e-9:.3g} ns"
 
 
+def three_digits(ratio):
+    return f"{ratio:.3g}" if ratio < 1000 else f"{ratio:,.0f}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", type=pathlib.Path)
@@ -187,11 +188,7 @@ def main():
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
-        files = args.files
-        if not files:
-            files = [SHARED / f"{name}.nfg" for name in LARGEST if (SHARED / f"{name}.nfg").exists()]
-            files += [formula_game(folder, [6, 6, 6]), formula_game(folder, [20, 20])]
-        lines = table(files)
+        lines = table(args.files + [formula_game(folder, [6, 6, 6]), formula_game(folder, [20, 20])])
     print("\n".join(lines))
     if args.out:
         args.out.write_text("\n".join(lines) + "\n")
@@ -212,7 +209,7 @@ def table(files):
         for who, found in [("Gambit", theirs), ("OpenSpiel", spiel)]:
             if found and abs(found["total"] - total) > 1e-9 * abs(total):
                 notes.append(f"{name}: {who} finds a NashConv of {found['total']}, Equiflow {total}")
-        ratio = lambda seconds, own: f"{duration(seconds)} ({seconds / own:.3g} x)"
+        ratio = lambda seconds, own: f"{duration(seconds)} ({three_digits(seconds / own)} x)"
         cell = lambda found, key, own: ratio(found[key], ours[own]) if found else "-"
         row += [cell(theirs, "nash_conv", "nash_conv_seconds")]
         row += [cell(spiel, "tree", "nash_conv_seconds"), cell(spiel, "numpy", "nash_conv_seconds")]

@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 use crate::kernel::elementwise::tanh;
 use crate::real::Real;
 
-/// Least standard deviation before the squashing.
+/// Least standard deviation before the squashing, where a head is not given another.
 const MIN_SIGMA: f64 = 0.01;
 /// Greatest value of the output that sigma is the exponential of: 7.4 saturates any squashing.
 const MAX_LOG_SIGMA: f64 = 2.0;
@@ -26,28 +26,30 @@ const EDGE: f64 = 1e-6;
 /// A kind of distribution over one player's actions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Head {
-    /// `centre + half_range tanh(u)`, `u` normal. `2 A` outputs: the means, then the logarithms of `sigma - 0.01`.
+    /// `centre + half_range tanh(u)`, `u` normal. `2 A` outputs: the means, then the logarithms of `sigma - min_sigma`.
     Gaussian {
         /// `[A]`
         centre: Vec<f64>,
         /// `[A]`
         half_range: Vec<f64>,
+        /// Least standard deviation of `u`.
+        min_sigma: f64,
     },
     /// One of `n`. `n` outputs: unnormalised log-probabilities.
     Categorical(usize),
 }
 
 /// Mean, sigma and the derivative of sigma by its output, of one dimension.
-fn normal<T: Real>(outputs: &[T], dim: usize) -> (f64, f64, f64) {
+fn normal<T: Real>(outputs: &[T], dim: usize, min_sigma: f64) -> (f64, f64, f64) {
     let dims = outputs.len() / 2;
     let raw = outputs[dims + dim].to_f64();
     let scale = raw.min(MAX_LOG_SIGMA).exp();
-    (outputs[dim].to_f64(), MIN_SIGMA + scale, if raw < MAX_LOG_SIGMA { scale } else { 0.0 })
+    (outputs[dim].to_f64(), min_sigma + scale, if raw < MAX_LOG_SIGMA { scale } else { 0.0 })
 }
 
 /// The same of all dimensions.
-fn normals<T: Real>(outputs: &[T]) -> SmallVec<[(f64, f64, f64); 4]> {
-    (0..outputs.len() / 2).map(|dim| normal(outputs, dim)).collect()
+fn normals<T: Real>(outputs: &[T], min_sigma: f64) -> SmallVec<[(f64, f64, f64); 4]> {
+    (0..outputs.len() / 2).map(|dim| normal(outputs, dim, min_sigma)).collect()
 }
 
 /// `ln(1 - tanh(u)^2)`, without cancellation.
@@ -80,8 +82,16 @@ impl Head {
                 Self::Gaussian {
                     centre: both().map(|(low, high)| 0.5 * (low + high)).collect(),
                     half_range: both().map(|(low, high)| 0.5 * (high - low)).collect(),
+                    min_sigma: MIN_SIGMA,
                 }
             }
+        }
+    }
+
+    /// Sets the least standard deviation before the squashing; choices have none.
+    pub fn set_min_sigma(&mut self, least: f64) {
+        if let Self::Gaussian { min_sigma, .. } = self {
+            *min_sigma = least;
         }
     }
 
@@ -138,8 +148,8 @@ impl Head {
         out.clear();
         for (outputs, noise) in self.rows(outputs, noise) {
             match self {
-                Self::Gaussian { .. } => {
-                    let normals = normals(outputs);
+                Self::Gaussian { min_sigma, .. } => {
+                    let normals = normals(outputs, *min_sigma);
                     let all = noise.iter().zip(normals.iter().cycle());
                     out.extend(all.map(|(noise, (mean, sigma, _))| mean + sigma * noise));
                 }
@@ -170,7 +180,7 @@ impl Head {
     pub fn actions<T: Real>(&self, latent: &[f64], actions: &mut [T]) {
         assert_eq!(latent.len(), actions.len(), "latents and actions");
         actions.iter_mut().zip(latent).for_each(|(action, latent)| *action = T::from_f64(*latent));
-        if let Self::Gaussian { centre, half_range } = self {
+        if let Self::Gaussian { centre, half_range, .. } = self {
             tanh(actions);
             for actions in actions.chunks_exact_mut(centre.len()) {
                 for ((action, centre), half_range) in actions.iter_mut().zip(centre).zip(half_range) {
@@ -184,7 +194,7 @@ impl Head {
     pub fn latent_of<T: Real>(&self, actions: &[T], out: &mut Vec<f64>) {
         out.clear();
         match self {
-            Self::Gaussian { centre, half_range } => {
+            Self::Gaussian { centre, half_range, .. } => {
                 for actions in actions.chunks_exact(centre.len()) {
                     out.extend(actions.iter().enumerate().map(|(dim, action)| {
                         let y = (action.to_f64() - centre[dim]) / half_range[dim];
@@ -201,8 +211,8 @@ impl Head {
         out.clear();
         for (outputs, latent) in self.rows(outputs, latent) {
             match self {
-                Self::Gaussian { half_range, .. } => {
-                    let normals = normals(outputs);
+                Self::Gaussian { half_range, min_sigma, .. } => {
+                    let normals = normals(outputs, *min_sigma);
                     let scales = normals.iter().zip(half_range).map(|((_, sigma, _), half)| sigma * half);
                     let peak: f64 = scales.map(|scale| -0.5 * (2.0 * PI).ln() - scale.ln()).sum();
                     out.extend(latent.chunks_exact(half_range.len()).map(|latent| {
@@ -226,12 +236,12 @@ impl Head {
     /// # Panics
     /// For choices.
     pub fn log_density_slope<T: Real>(&self, outputs: &[T], latent: &[f64], out: &mut Vec<f64>) {
-        let Self::Gaussian { half_range, .. } = self else { panic!("choices have no gradient") };
+        let Self::Gaussian { half_range, min_sigma, .. } = self else { panic!("choices have no gradient") };
         let dims = half_range.len();
         out.clear();
         for (outputs, latent) in outputs.chunks_exact(2 * dims).zip(latent.chunks_exact(dims)) {
             out.extend(latent.iter().enumerate().map(|(dim, u)| {
-                let (mean, sigma, _) = normal(outputs, dim);
+                let (mean, sigma, _) = normal(outputs, dim, *min_sigma);
                 let by_latent = (mean - u) / (sigma * sigma) + 2.0 * u.tanh();
                 by_latent / (half_range[dim] * ln_slope(*u).exp())
             }));
@@ -257,8 +267,8 @@ impl Head {
         for (((outputs, latent), weight), out) in rows.zip(out.chunks_exact_mut(n)) {
             let pairs = || latent.chunks_exact(width).zip(weight);
             match self {
-                Self::Gaussian { .. } => {
-                    for (dim, (mean, sigma, slope)) in normals(outputs).into_iter().enumerate() {
+                Self::Gaussian { min_sigma, .. } => {
+                    for (dim, (mean, sigma, slope)) in normals(outputs, *min_sigma).into_iter().enumerate() {
                         let (mut by_mean, mut by_sigma) = (0.0, 0.0);
                         for (latent, weight) in pairs() {
                             let z = (latent[dim] - mean) / sigma;
@@ -294,14 +304,14 @@ impl Head {
         scale: f64,
         out: &mut Vec<T>,
     ) {
-        let Self::Gaussian { half_range, .. } = self else { panic!("choices have no gradient") };
+        let Self::Gaussian { half_range, min_sigma, .. } = self else { panic!("choices have no gradient") };
         let dims = half_range.len();
         out.clear();
         out.resize(outputs.len(), T::default());
         let rows = outputs.chunks_exact(2 * dims).zip(noise.chunks_exact(dims)).zip(by_action.chunks_exact(dims));
         for (((outputs, noise), by_action), out) in rows.zip(out.chunks_exact_mut(2 * dims)) {
             for dim in 0..dims {
-                let (mean, sigma, slope) = normal(outputs, dim);
+                let (mean, sigma, slope) = normal(outputs, dim, *min_sigma);
                 let y = (mean + sigma * noise[dim]).tanh();
                 // d log density / du = 2 tanh(u), da/du = half (1 - tanh(u)^2); sigma itself adds -1/sigma.
                 let by_u = temperature * 2.0 * y - by_action[dim].to_f64() * half_range[dim] * (1.0 - y * y);
@@ -429,7 +439,14 @@ mod tests {
 
     #[test]
     fn gradients_are_those_of_finite_differences() {
-        let (head, outputs) = (gaussian(), [0.4, -0.2, 0.1, -1.0]);
+        gradients_match(gaussian());
+        let mut wide = gaussian();
+        wide.set_min_sigma(0.3);
+        gradients_match(wide);
+    }
+
+    fn gradients_match(head: Head) {
+        let outputs = [0.4, -0.2, 0.1, -1.0];
         let (latent, noise, by_action) = ([0.9, -0.7], [0.8, -1.1], [0.7, -2.0]);
         let mut gradient = Vec::new();
         head.likelihood_gradient(&outputs, &latent, &[1.7], &mut gradient);
@@ -460,6 +477,16 @@ mod tests {
             2.0 * (0.6 * log_density(x, &latent) - q)
         };
         assert_close(&gradient, &slopes(&outputs, loss));
+    }
+
+    #[test]
+    fn play_is_no_narrower_than_the_least_sigma() {
+        let (mut head, outputs, mut latent) = (gaussian(), [0.4, -0.2, -30.0, -30.0], Vec::new());
+        for least in [0.01, 0.25] {
+            head.set_min_sigma(least);
+            head.latent(&outputs, &[1.0, -1.0], &mut latent);
+            assert_close(&latent, &[0.4 + least, -0.2 - least]);
+        }
     }
 
     #[test]

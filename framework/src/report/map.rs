@@ -103,7 +103,8 @@ impl<'a> Panel<'a> {
         let wanted = (widest(map.columns.values.iter(), TICK_SIZE) + 8.0).clamp(CELL_WIDTH.0, CELL_WIDTH.1);
         let cell_width = wanted.min((room - left) / columns);
         let cells = cell_width * columns;
-        let title = WIDER * text_width(&map.title, LABEL_SIZE);
+        // Whole px, so that what is measured again on drawing fits.
+        let title = (WIDER * text_width(&map.title, LABEL_SIZE)).ceil();
         Self { map, at, left, cell_width, width: f64::max(left + cells, title.min(room)) }
     }
 
@@ -146,8 +147,10 @@ impl<'a> Panel<'a> {
                     Align::Right,
                 );
             }
-            let name = fit(&axis.parameter, LABEL_SIZE, CELL_HEIGHT * rows + ABOVE + BELOW);
-            canvas.text_upwards(&name, (self.at.0 + 11.0, y + CELL_HEIGHT * rows / 2.0), LABEL_SIZE, BLACK);
+            // In the middle of the cells; a long one reaches down beside the columns' names, never up into the title.
+            let name = fit(&axis.parameter, LABEL_SIZE, CELL_HEIGHT * rows + BELOW);
+            let length = f64::max(CELL_HEIGHT * rows, WIDER * text_width(&name, LABEL_SIZE));
+            canvas.text_upwards(&name, (self.at.0 + 11.0, y + length / 2.0), LABEL_SIZE, BLACK);
         }
     }
 
@@ -195,6 +198,16 @@ mod tests {
                 let beside = other.at.0 + other.width <= panel.at.0 || panel.at.0 + panel.width <= other.at.0;
                 assert!(beside || other.bottom() <= panel.at.1, "panel {at}");
             }
+        }
+    }
+
+    #[test]
+    fn a_title_that_fits_is_whole() {
+        for length in 1..60 {
+            let title = "max_of_two terminal=every_step, conditional=false, batch=64".chars().take(length).collect::<String>();
+            let map = map(&title, 3, &["64", "256"]);
+            let panel = Panel::new(&map, (MARGIN, 40.0));
+            assert_eq!(fitted(&title, LABEL_SIZE, panel.width / WIDER), title);
         }
     }
 

@@ -9,7 +9,8 @@
 //! Deviations from the paper: its appendix with Algorithm 3 and the hyper-parameters is not available, so the opponent
 //! model's step is a reconstruction (see the plugin `opponents`) and the defaults are our own, measured ones. The paper has
 //! a temperature of 1 (`temperature: constant(1.0)`), infers the opponent's reward (`variational(reward: inferred)`) and has
-//! no warm-up; the defaults are annealed, observed and 1,000 steps in which critics and models learn but policies do not.
+//! no warm-up; the defaults are annealed, observed and 1,000 steps in which critics, priors and rewards learn but policies and
+//! variational models do not.
 //! Means and sigmas are held near their start by a small penalty. Choices are averaged over exactly, not sampled. Eq. 12's
 //! factor 1/2 is left out: losses are of the squared difference. Its temperature stands before log pi only, not before the
 //! log-ratio of model and prior.
@@ -51,7 +52,8 @@ params! {
         buffer: usize = 1_000_000,
         /// Environment steps before anything is learned.
         learn_from: u64 = 100,
-        /// Environment steps before policies and opponent models learn; critics, priors and rewards learn in them.
+        /// Environment steps before policies and variational models learn; critics, priors, rewards and empirical models
+        /// learn from `learn_from` on.
         warmup: u64 = 1_000,
         /// How it plays in them: `policy` (its initial, wide one) or `uniform`.
         warmup_play: WarmupPlay = WarmupPlay::Policy,
@@ -60,6 +62,9 @@ params! {
         /// What entropy is worth: `constant(..)`, `geometric(from: .., hold: .., to: .., at: ..)` or
         /// `decay(floor: .., scale: .., rate: .., after: ..)`.
         temperature: Schedule = Schedule::Geometric { from: 5.0, hold: 1_000, to: 0.1, at: 2_500 },
+        /// Least standard deviation of its play, before the squashing into the box: `constant(..)` or another schedule. What
+        /// stays wide shows the critic what other actions are worth, also where entropy is worth next to nothing.
+        min_sigma: Schedule = Schedule::Constant(0.01),
         /// Whether the policy is shown what the opponents are predicted to do.
         conditional: bool = true,
         /// Penalty on the squared outputs of the policy's network.
@@ -81,6 +86,7 @@ pub struct Gpi {
     /// Of the last update, per seed.
     losses: (PerSeed, PerSeed),
     temperature: f64,
+    min_sigma: f64,
 }
 
 impl Algorithm for Gpi {
@@ -101,6 +107,7 @@ impl Algorithm for Gpi {
         check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")?;
         check_range("regulariser", params.regulariser, params.regulariser >= 0.0, "at least 0")?;
         params.learning_rate_factor.check("learning_rate_factor")?;
+        params.min_sigma.check("min_sigma")?;
         params.temperature.check("temperature")
     }
 
@@ -112,7 +119,8 @@ impl Algorithm for Gpi {
         let (space, observation) = (seat.action(), seat.observation().width());
         let input = observation + if params.conditional { told } else { 0 };
         let adam_policy = adam(params.policy_learning_rate);
-        let policy = Density::new(space, input, &params.hidden, adam_policy, &mut seat.streams("policy weights"));
+        let mut policy = Density::new(space, input, &params.hidden, adam_policy, &mut seat.streams("policy weights"));
+        policy.head.set_min_sigma(params.min_sigma.at(0));
         let width = observation + policy.head.features() + told;
         let critic = Mlp::critic(width, &params.hidden, &mut seat.streams("critic weights"));
         let networks = Networks {
@@ -132,6 +140,7 @@ impl Algorithm for Gpi {
             streams: ["exploration", "answers", "learning"].map(|purpose| seat.streams(purpose)),
             losses: Default::default(),
             temperature: params.temperature.at(0),
+            min_sigma: params.min_sigma.at(0),
         }
     }
 
@@ -235,6 +244,8 @@ impl Algorithm for Gpi {
             next_predicted: &next_predicted,
             next_log_ratio: &(0..batch.terminated.len()).map(ratio).collect::<Vec<f32>>(),
         };
+        self.min_sigma = self.params.min_sigma.at(lesson.step);
+        networks.policy.head.set_min_sigma(self.min_sigma);
         let mut noise = [Vec::new(), Vec::new()];
         noise.iter_mut().for_each(|n| networks.policy.head.noise(&mut self.streams[2], self.params.batch, n));
         self.temperature = self.params.temperature.at(lesson.step);
@@ -271,6 +282,7 @@ impl Checkpoint for Gpi {
         to.put("streams", &self.streams);
         to.put("losses", &[self.losses.0.to_vec(), self.losses.1.to_vec()]);
         to.put("temperature", &self.temperature);
+        to.put("min_sigma", &self.min_sigma);
     }
 
     fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
@@ -282,6 +294,8 @@ impl Checkpoint for Gpi {
         let [critic, policy]: [Vec<f64>; 2] = from.get("losses")?;
         self.losses = (critic.into(), policy.into());
         self.temperature = from.get("temperature")?;
+        self.min_sigma = from.get("min_sigma")?;
+        networks.policy.head.set_min_sigma(self.min_sigma);
         Ok(())
     }
 }

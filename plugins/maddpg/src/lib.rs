@@ -51,7 +51,7 @@ params! {
         /// Exploration around a policy in a box (choices are drawn from the policy):
         /// `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`, sigma in units of the action.
         noise: Noise = Noise::default(),
-        /// Whether the policy starts at the centre of its box, or uniform over its choices (last layer zero), or where random
+        /// True: the policy starts at the centre of its box, or uniform over its choices (last layer zero). False: where random
         /// weights put it.
         start_at_centre: bool = false,
         /// Of a policy over choices: penalty on the mean of its squared logits.

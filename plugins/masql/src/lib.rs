@@ -18,8 +18,8 @@
 //! prod (1 - x^2), which keeps particles from the edges of the box, and a player's networks read its own observation alone.
 //! Deviations from those programs: every state has particles of its own, not one set for a whole batch; log volume is
 //! multiplied by tau, as eq. 10 has it; gradients are means, not sums, over states and particles, which Adam does not
-//! notice; the critic reads actions in the game's units, as those of the other algorithms here; and where Wen et al. have
-//! for this algorithm alone a discount of 0.99 and a target step at every tenth update, it has the defaults of the others.
+//! notice; the critic reads actions in the game's units, as those of the other algorithms here. Wen et al. use a discount
+//! of 0.99 and a target step at every tenth update for this algorithm alone; here it has the same as the others.
 //! They evaluate with samples; here evaluation plays the best of some, see `greedy_particles`. Their temperature is
 //! `decay(floor: 0.1, scale: 500.0, rate: 0.1, after: 10.0)`, over before the warm-up is; the default is that of GPI.
 
@@ -66,8 +66,8 @@ params! {
         fixed_particles: usize = 16,
         /// Sampled joint actions per state that are moved.
         moved_particles: usize = 16,
-        /// Evaluation plays the sample of highest Q among this many, always of the same noise, the first of none; with 1
-        /// what the sampler does without noise.
+        /// Evaluation plays the sample with the highest Q among this many. Their noise never changes and the first has none:
+        /// 1 plays what the sampler does without noise.
         greedy_particles: usize = 32,
     }
 }

@@ -100,7 +100,7 @@ params! {
         learn_every: u64 = 1,
         /// Transitions that an update learns from, where it samples.
         batch: usize = 64,
-        /// Transitions that are remembered, per seed: the window of the empirical model.
+        /// Transitions that are remembered, per seed; batches, those of the empirical model too, are drawn from them.
         buffer: usize = 10_000,
         /// Share of the way that sampled action values go towards their targets.
         value_rate: f64 = 0.1,

@@ -221,7 +221,7 @@ impl<T: Real> Networks<T> {
 
 /// Replaces a share of the latents by those of uniform actions.
 fn smooth(head: &Head, streams: &mut [Stream], share: f64, latent: &mut [f64]) {
-    let (Head::Gaussian { centre, half_range }, per_seed) = (head, latent.len() / streams.len()) else { return };
+    let (Head::Gaussian { centre, half_range, .. }, per_seed) = (head, latent.len() / streams.len()) else { return };
     let (mut action, mut uniform) = (vec![0.0; centre.len()], Vec::new());
     for (stream, rows) in streams.iter_mut().zip(latent.chunks_exact_mut(per_seed)) {
         for row in rows.chunks_exact_mut(centre.len()) {
