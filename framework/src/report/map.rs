@@ -204,7 +204,8 @@ mod tests {
     #[test]
     fn a_title_that_fits_is_whole() {
         for length in 1..60 {
-            let title = "max_of_two terminal=every_step, conditional=false, batch=64".chars().take(length).collect::<String>();
+            let title =
+                "max_of_two terminal=every_step, conditional=false, batch=64".chars().take(length).collect::<String>();
             let map = map(&title, 3, &["64", "256"]);
             let panel = Panel::new(&map, (MARGIN, 40.0));
             assert_eq!(fitted(&title, LABEL_SIZE, panel.width / WIDER), title);

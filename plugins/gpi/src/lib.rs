@@ -42,6 +42,9 @@ params! {
         learning_rate_factor: Schedule = Schedule::Constant(1.0),
         /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
         max_grad_norm: Option<f64> = None,
+        /// What rewards are multiplied by before the critic learns of them (Haarnoja et al. 2018); the temperature is in these
+        /// units. Where rewards differ by little, a larger scale lifts what the critic says above the noise of its steps.
+        reward_scale: f64 = 1.0,
         /// Discount of the next step's value.
         discount: f64 = 0.95,
         /// Share of the way that the target critic goes towards the critic per update.
@@ -100,6 +103,7 @@ impl Algorithm for Gpi {
         check_positive("policy_learning_rate", params.policy_learning_rate)?;
         check_positive("critic_learning_rate", params.critic_learning_rate)?;
         check_positive("max_grad_norm", params.max_grad_norm.unwrap_or(1.0))?;
+        check_positive("reward_scale", params.reward_scale)?;
         check_range("discount", params.discount, (0.0..=1.0).contains(&params.discount), "0 to 1")?;
         check_range("target_rate", params.target_rate, (0.0..=1.0).contains(&params.target_rate), "0 to 1")?;
         check_range("batch", params.batch, params.batch > 0, "at least 1")?;
@@ -232,12 +236,13 @@ impl Algorithm for Gpi {
         let opponents: Vec<_> = others.map(|(_, player)| &player.action[..]).collect();
         let predicted: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.now.actions[..]).collect();
         let next_predicted: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.next.actions[..]).collect();
+        let reward: Vec<f32> = own.reward.iter().map(|reward| reward * self.params.reward_scale as f32).collect();
         let ratio = |row: usize| lesson.predictions.iter().map(|prediction| prediction.next.log_ratio[row]).sum();
         let transitions = Transitions {
             observation: &own.observation,
             action: &own.action,
             opponents: &opponents,
-            reward: &own.reward,
+            reward: &reward,
             terminated: &batch.terminated,
             next_observation: &own.next_observation,
             predicted: &predicted,

@@ -114,9 +114,13 @@ fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
 
 #[test]
 fn unconditional_policies_are_at_the_logit_equilibrium() {
-    for (seed, common, model, tolerance) in
-        [(1, true, "exact()", 0.02), (2, false, "exact()", 0.02), (3, false, "empirical(hidden: [16])", 0.05)]
-    {
+    for (seed, common, model, tolerance, reward_scale) in [
+        (1, true, "exact()", 0.02, 1.0),
+        (2, false, "exact()", 0.02, 3.0),
+        (3, false, "empirical(hidden: [16])", 0.05, 1.0),
+    ] {
+        // The temperature is in units of the scaled reward: where both are three times as large, nothing else changes.
+        let temperature = TEMPERATURE * reward_scale;
         let table = Table { seed, common };
         let uniform = [1.0 / CHOICES as f64; CHOICES];
         let expected = table.logit_equilibrium([uniform; 2]);
@@ -128,7 +132,8 @@ fn unconditional_policies_are_at_the_logit_equilibrium() {
             "Run(name: \"table\", seeds: 1, episodes: 4000, steps: 1, evaluate: (every: 4000),
                  game: table(seed: {seed}, common: {common}),
                  entries: [gpi(opponent_model: {model}, conditional: false, hidden: [16], batch: 256, warmup: 300,
-                               policy_learning_rate: 1e-3, temperature: constant({TEMPERATURE}), regulariser: 0)])"
+                               policy_learning_rate: 1e-3, temperature: constant({temperature}), regulariser: 0,
+                               reward_scale: {reward_scale:?})])"
         ));
         for (player, expected) in expected.iter().enumerate() {
             let found = policy(&mut simulation, player);
