@@ -6,7 +6,8 @@
 
 Everything runs pinned to one core, in loops inside the processes, one program after the other; the median of five loops
 counts. Times are those of the processor, so that what else a machine does is not counted. Two larger games with payoffs of a
-formula come after those of the files. Peers that are not installed are left out and named. What the programs find is compared: NashConv to 1e-9, logit equilibria to 1e-6.
+formula come after those of the files. Peers that are not installed are left out and named. What the programs find is
+compared: NashConv to 1e-9, logit equilibria to 1e-6.
 
 * NashConv of 50 profiles, each new to the program (Gambit keeps what it has computed of a profile), Gambit's as the sum
   of `player_regret`. OpenSpiel has two: `exploitability.nash_conv`, which walks the game tree, and the function of its

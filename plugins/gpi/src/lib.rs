@@ -43,7 +43,8 @@ params! {
         /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
         max_grad_norm: Option<f64> = None,
         /// What rewards are multiplied by before the critic learns of them (Haarnoja et al. 2018); the temperature is in these
-        /// units. Where rewards differ by little, a larger scale lifts what the critic says above the noise of its steps.
+        /// units, and so are the values that a model with `reward: own_value` reads. Where rewards differ by little, a larger
+        /// scale lifts what the critic says above the noise of its steps.
         reward_scale: f64 = 1.0,
         /// Discount of the next step's value.
         discount: f64 = 0.95,

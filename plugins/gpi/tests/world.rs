@@ -122,7 +122,10 @@ fn every_model_goes_on_bit_for_bit_where_it_was_broken_off() {
         format!("variational({nets}, reward: inferred, fit: reverse_kl, conditional: false)"),
         format!("variational({nets}, reward: own_value)"),
     ];
-    for (game, more) in [("sequential_max_of_two()", ""), ("team()", ", conditional: false")] {
+    for (game, more) in [
+        ("sequential_max_of_two()", ", min_sigma: geometric(from: 0.5, hold: 10, to: 0.05, at: 60)"),
+        ("team()", ", conditional: false"),
+    ] {
         let entries: Vec<_> = models
             .iter()
             .enumerate()
