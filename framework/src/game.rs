@@ -131,6 +131,14 @@ impl Space {
         }
     }
 
+    /// Whether it has one element only, as what a player sees who sees nothing.
+    pub fn is_single(&self) -> bool {
+        match self {
+            Self::Discrete(n) => *n == 1,
+            Self::Box { low, high } => low == high,
+        }
+    }
+
     /// Whether `x` is an element.
     pub fn contains(&self, x: &[f32]) -> bool {
         match self {

@@ -1,5 +1,7 @@
 //! A stochastic policy, or a model of one: a network with its optimiser whose outputs are a distribution over actions.
 
+use std::borrow::Cow;
+
 use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use equiflow::game::Space;
 use equiflow::stream::Stream;
@@ -19,6 +21,8 @@ pub struct Density<T = f32> {
     pub head: Head,
     /// The network and its optimiser.
     pub learner: Learner<T>,
+    /// Whether all rows of its input are the same.
+    constant: bool,
     pass: Pass<T>,
     noise: Vec<f64>,
     latent: Vec<f64>,
@@ -41,6 +45,7 @@ impl<T: Real> Density<T> {
         Self {
             head,
             learner,
+            constant: false,
             pass: Pass::default(),
             noise: Vec::new(),
             latent: Vec::new(),
@@ -48,6 +53,24 @@ impl<T: Real> Density<T> {
             weight: Vec::new(),
             gradient: Vec::new(),
         }
+    }
+
+    /// Says that all rows of its input are the same, as for a player who sees nothing: then most of what it does goes
+    /// through the network with one row of each seed.
+    pub fn with_constant_input(mut self, constant: bool) -> Self {
+        self.constant = constant;
+        self
+    }
+
+    /// The rows of the input `[S, B, in]` that have to go through the network: `[S, B, in]`, or `[S, 1, in]` where all are
+    /// the same; a [`Head`] takes several latents of one row of outputs.
+    fn distinct<'a>(&self, input: &'a [T]) -> Cow<'a, [T]> {
+        let (seeds, width) = (self.learner.net.seeds(), self.learner.net.sizes()[0]);
+        if !self.constant || input.len() <= seeds * width {
+            return Cow::Borrowed(input);
+        }
+        debug_assert!(input.chunks_exact(width).all(|row| *row == input[..width]), "an input that is always the same");
+        Cow::Owned(input[..width].repeat(seeds))
     }
 
     /// Outputs for the inputs `[S, B, in]`, outside of any gradient step.
@@ -58,7 +81,7 @@ impl<T: Real> Density<T> {
     /// Draws actions `[S, B, width]` for the inputs `[S, B, in]`, seed `k` from `streams[k]`. Returns the latents, see
     /// [`Head`]; [`Density::last_outputs`] has what they were drawn from.
     pub fn sample(&mut self, input: &[T], streams: &mut [Stream], actions: &mut [T]) -> &[f64] {
-        let outputs = self.learner.net.predict(input, &mut self.pass);
+        let outputs = self.learner.net.predict(&self.distinct(input), &mut self.pass);
         let rows = actions.len() / self.head.width() / streams.len();
         self.head.noise(streams, rows, &mut self.noise);
         self.head.latent(outputs, &self.noise, &mut self.latent);
@@ -66,7 +89,8 @@ impl<T: Real> Density<T> {
         &self.latent
     }
 
-    /// The outputs of the last [`Density::sample`] or [`Density::outputs`].
+    /// The outputs of the last [`Density::sample`] or [`Density::outputs`]: `[S, B, out]`, or `[S, 1, out]` of a sample whose
+    /// input is constant.
     pub fn last_outputs(&self) -> &[T] {
         self.pass.output()
     }
@@ -77,9 +101,9 @@ impl<T: Real> Density<T> {
         self.head.actions(&self.latent, actions);
     }
 
-    /// The logarithm of the density of latents given the inputs, `[S, B]`.
+    /// The logarithm of the density of latents `[S, B, times, width]` given the inputs `[S, B, in]`: `[S, B, times]`.
     pub fn log_density(&mut self, input: &[T], latent: &[f64]) -> &[f64] {
-        let outputs = self.learner.net.predict(input, &mut self.pass);
+        let outputs = self.learner.net.predict(&self.distinct(input), &mut self.pass);
         self.head.log_density(outputs, latent, &mut self.log_density);
         &self.log_density
     }
@@ -90,7 +114,8 @@ impl<T: Real> Density<T> {
     pub fn fit(&mut self, input: &[T], latent: &[f64], weight: Option<&[f64]>, regulariser: f64) -> Step {
         let seeds = self.learner.net.seeds();
         let count = latent.len() / self.head.width() / seeds;
-        let outputs = self.learner.forward(input);
+        let input = self.distinct(input);
+        let outputs = self.learner.forward(&input);
         let batch = outputs.len() / self.head.outputs() / seeds;
         self.head.log_density(outputs, latent, &mut self.log_density);
         self.weight.clear();
@@ -180,6 +205,39 @@ mod tests {
                 );
             }
             let pairs = few.learner.net.values().iter().zip(many.learner.net.values());
+            pairs.for_each(|(x, y)| assert!((x - y).abs() < 1e-10, "{x} {y}"));
+        }
+    }
+
+    /// What one row of each seed would do for all, to the rounding of sums.
+    #[test]
+    fn a_constant_input_goes_through_once_and_changes_nothing() {
+        for space in [Space::cube(2, -1.0, 3.0), Space::Discrete(3)] {
+            let streams = || [0, 1].map(|seed| Stream::new(0, seed, "test", "density"));
+            let [mut once, mut always] = [true, false].map(|constant| {
+                let sizes = [2, 8, Head::new(&space).outputs()];
+                let net = Mlp::<f64>::new(&sizes, LastLayer::Same, &mut streams());
+                Density::with(Head::new(&space), Learner::new(net, AdamParams::new(1e-2))).with_constant_input(constant)
+            });
+            // Two seeds of 40 rows.
+            let (input, width) = ([0.3, -1.0].repeat(2 * 40), once.head.width());
+            let mut actions = [vec![0.0; 80 * width], vec![0.0; 80 * width]];
+            let latent = once.sample(&input, &mut streams(), &mut actions[0]).to_vec();
+            assert_eq!(latent, always.sample(&input, &mut streams(), &mut actions[1]));
+            assert_eq!(actions[0], actions[1]);
+            assert_eq!(
+                (once.last_outputs().len(), always.last_outputs().len()),
+                (2 * once.head.outputs(), 80 * once.head.outputs())
+            );
+            assert_eq!(once.log_density(&input, &latent), always.log_density(&input, &latent));
+            let weight: Vec<f64> = (0..80).map(|row| f64::from(row % 7)).collect();
+            for weight in [None, Some(&weight[..])] {
+                let [ours, theirs] = [&mut once, &mut always]
+                    .map(|density| density.fit(&input, &latent, weight, 0.1))
+                    .map(|step| [step.loss, step.gradient_norm].concat());
+                assert!(ours.iter().zip(&theirs).all(|(x, y)| (x - y).abs() < 1e-12), "{ours:?} {theirs:?}");
+            }
+            let pairs = once.learner.net.values().iter().zip(always.learner.net.values());
             pairs.for_each(|(x, y)| assert!((x - y).abs() < 1e-10, "{x} {y}"));
         }
     }

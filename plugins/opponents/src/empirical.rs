@@ -42,8 +42,9 @@ impl OpponentModel for Empirical {
     }
 
     fn new(params: &EmpiricalParams, seat: &ModelSeat) -> Self {
-        let (input, adam) = (seat.agent.observation().width(), AdamParams::new(params.learning_rate));
-        let density = Density::new(seat.action(), input, &params.hidden, adam, &mut seat.streams("weights"));
+        let (seen, adam) = (seat.agent.observation(), AdamParams::new(params.learning_rate));
+        let density = Density::new(seat.action(), seen.width(), &params.hidden, adam, &mut seat.streams("weights"))
+            .with_constant_input(seen.is_single());
         Self {
             params: params.clone(),
             density: Exclusive::new(density),

@@ -12,8 +12,7 @@ impl<T: Real> Networks<T> {
         self.expected_values(asked, out);
         if let Head::Categorical(_) = self.prior.head {
             let mut log_prior = std::mem::take(&mut self.room.log_prior);
-            self.prior.outputs(&asked.states());
-            self.log_prior(self.prior.last_outputs(), latent, &mut log_prior);
+            self.log_prior(&asked.states(), latent, &mut log_prior);
             out.iter_mut().zip(&log_prior).for_each(|(value, log)| *value += log);
             self.room.log_prior = log_prior;
         }
@@ -43,8 +42,7 @@ impl<T: Real> Networks<T> {
                 let mut target = Vec::new();
                 self.expected_values(asked, &mut target);
                 let mut log_prior = Vec::new();
-                self.prior.outputs(&states);
-                self.log_prior(self.prior.last_outputs(), latent, &mut log_prior);
+                self.log_prior(&states, latent, &mut log_prior);
                 let target: Vec<T> = target.iter().zip(&log_prior).map(|(q, log)| T::from_f64(q + log)).collect();
                 let scale = 1.0 / (states.len() / width / seeds) as f64;
                 let outputs = self.model.learner.forward(&states).to_vec();
@@ -68,7 +66,7 @@ impl<T: Real> Networks<T> {
                 {
                     by_action.iter_mut().zip(slope).for_each(|(x, slope)| *x += T::from_f64(share * slope));
                 }
-                self.log_prior(self.prior.last_outputs(), latent, &mut log_prior);
+                self.log_prior(asked.observation, latent, &mut log_prior);
                 let outputs = self.model.learner.forward(asked.observation).to_vec();
                 let mut log_model = Vec::new();
                 head.log_density(&outputs, latent, &mut log_model);

@@ -52,9 +52,12 @@ pub(super) struct Room<T> {
 
 impl Networks {
     pub fn new(params: &VariationalParams, seat: &ModelSeat) -> Self {
-        let (space, seen) = (seat.action(), seat.agent.observation().width());
+        let (space, blind) = (seat.action(), seat.agent.observation().is_single());
+        let seen = seat.agent.observation().width();
         let adam = AdamParams::new(params.learning_rate);
-        let density = |name: &str| Density::new(space, seen, &params.hidden, adam, &mut seat.streams(name));
+        let density = |name: &str| {
+            Density::new(space, seen, &params.hidden, adam, &mut seat.streams(name)).with_constant_input(blind)
+        };
         let places = &seat.agent.game.players;
         let mut players: Vec<_> = (0..places.len()).filter(|player| *player != seat.agent.player).collect();
         let number = players.iter().position(|player| *player == seat.opponent).unwrap_or_default();
@@ -193,23 +196,21 @@ impl Networks {
 }
 
 impl<T: Real> Networks<T> {
-    /// The logarithm of the smoothed prior of latents `[rows, times, width]`, given the prior's outputs, into `out`.
-    pub fn log_prior(&self, outputs: &[T], latent: &[f64], out: &mut Vec<f64>) {
-        let head = &self.prior.head;
-        head.log_density(outputs, latent, out);
+    /// The logarithm of the smoothed prior of latents `[rows, times, width]` in what is seen, `[rows, seen]`, into `out`.
+    pub fn log_prior(&mut self, seen: &[T], latent: &[f64], out: &mut Vec<f64>) {
         // By logarithms: far from a narrow prior its density is too small for a number, and without smoothing all there is.
-        let (own, uniform) = ((1.0 - self.smoothing).ln(), self.smoothing.ln() + head.log_uniform());
-        out.iter_mut().for_each(|log| {
-            let (less, more) = (uniform.min(own + *log), uniform.max(own + *log));
-            *log = more + (less - more).exp().ln_1p();
-        });
+        let (own, uniform) = ((1.0 - self.smoothing).ln(), self.smoothing.ln() + self.prior.head.log_uniform());
+        out.clear();
+        out.extend(self.prior.log_density(seen, latent).iter().map(|log| {
+            let (less, more) = (uniform.min(own + log), uniform.max(own + log));
+            more + (less - more).exp().ln_1p()
+        }));
     }
 
     /// log rho(b|s) - log pihat(b|s) of latents that were just drawn from the model.
     pub fn log_ratio(&mut self, observation: &[T], latent: &[f64], out: &mut [T]) {
         let mut log_prior = std::mem::take(&mut self.room.log_prior);
-        self.prior.outputs(observation);
-        self.log_prior(self.prior.last_outputs(), latent, &mut log_prior);
+        self.log_prior(observation, latent, &mut log_prior);
         let log_model = &mut self.room.weight;
         self.model.head.log_density(self.model.last_outputs(), latent, log_model);
         for ((out, model), prior) in out.iter_mut().zip(log_model).zip(&log_prior) {

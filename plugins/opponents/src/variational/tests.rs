@@ -224,8 +224,7 @@ fn the_inferred_rewards_gradient_is_that_of_its_objective() {
         let mut random = |n: usize| -> Vec<f64> { (0..n).map(|_| f64::from(streams[0].uniform(-1.0, 1.0))).collect() };
         let (seen, done) = (random(2 * 5), [random(5), vec![0.0, 2.0, 1.0, 1.0, 0.0], random(5)]);
         let mut log_prior = Vec::new();
-        first.prior.outputs(&asked.observation);
-        first.log_prior(first.prior.last_outputs(), &latent, &mut log_prior);
+        first.log_prior(&asked.observation, &latent, &mut log_prior);
 
         // The reward's parameters, put in the place of those of Q too.
         let start = first.reward.as_ref().unwrap().net.values().to_vec();
@@ -289,7 +288,7 @@ fn the_prior_of_far_actions_is_finite() {
     });
     let (mut log_prior, mut expected) = (Vec::new(), Vec::new());
     let outputs = networks.prior.outputs(&[1.0]).to_vec();
-    networks.log_prior(&outputs, &[2.0], &mut log_prior);
+    networks.log_prior(&[1.0], &[2.0], &mut log_prior);
     networks.prior.head.log_density(&outputs, &[2.0], &mut expected);
     assert!(log_prior[0] < -10_000.0 && (log_prior[0] - expected[0]).abs() < 1e-9, "{log_prior:?} {expected:?}");
     let asked = Asked {
