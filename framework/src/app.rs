@@ -23,6 +23,7 @@ use crate::{episode, evaluate, learn, nash, play};
 pub struct App {
     /// Environments, agents, opponent models and resources.
     pub world: World,
+    plugins: Vec<fn(&mut Self)>,
     savers: Vec<Saver>,
     games: usize,
     algorithms: usize,
@@ -48,7 +49,15 @@ impl App {
         world.init_resource::<Registry>();
         world.init_resource::<Records>();
         schedule::install(&mut world);
-        let mut app = Self { world, savers: Vec::new(), games: 0, algorithms: 0, opponent_models: 0, records: 0 };
+        let mut app = Self {
+            world,
+            plugins: Vec::new(),
+            savers: Vec::new(),
+            games: 0,
+            algorithms: 0,
+            opponent_models: 0,
+            records: 0,
+        };
         app.add_framework_systems();
         app.savers.extend([
             Saver::of_plain::<Clock>("clock"),
@@ -94,6 +103,31 @@ impl App {
         self.systems(EndTrial, |end| {
             end.add_systems(evaluate::record_trial.in_set(Turn(Stage::Play, 0)));
         });
+    }
+
+    /// Lets a plugin register what it has, here and in every [`App::fork`].
+    pub fn add_plugin(&mut self, plugin: fn(&mut Self)) -> &mut Self {
+        plugin(self);
+        self.plugins.push(plugin);
+        self
+    }
+
+    /// An empty world of one thread with the same plugins.
+    ///
+    /// # Panics
+    /// When something was registered other than by [`App::add_plugin`], which no other world can have then.
+    pub(crate) fn fork(&self) -> Self {
+        let mut other = Self::new(1);
+        for plugin in &self.plugins {
+            other.add_plugin(*plugin);
+        }
+        let counts = |app: &Self| (app.games, app.algorithms, app.opponent_models, app.records);
+        assert_eq!(
+            counts(&other),
+            counts(self),
+            "what a run of several seeds needs is registered by `App::add_plugin`"
+        );
+        other
     }
 
     /// Registers a game under a name and adds its systems.

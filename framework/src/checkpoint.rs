@@ -112,6 +112,12 @@ impl Snapshot {
         self.arrays.extend(inner.arrays.into_iter().map(|(name, array)| (format!("{prefix}/{name}"), array)));
     }
 
+    /// Takes over all of `other`, which has other names.
+    pub fn merge(&mut self, other: Self) {
+        self.values.extend(other.values);
+        self.arrays.extend(other.arrays);
+    }
+
     /// What [`Snapshot::nest`] put behind `prefix`.
     pub fn nested(&self, prefix: &str) -> Self {
         let strip = |name: &str| name.strip_prefix(prefix).and_then(|name| name.strip_prefix('/')).map(str::to_owned);

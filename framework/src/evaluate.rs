@@ -33,7 +33,7 @@ pub(crate) fn evaluation_was_due(due: Res<EvaluationDue>) -> bool {
     due.0
 }
 
-/// Runs the evaluation where it is due: all environments advance together, so all are due at once.
+/// Runs the evaluation where it is due: all environments of a world advance together, so all are due at once.
 pub(crate) fn evaluate_when_due(world: &mut World, mut clocks: Local<Option<QueryState<&'static Clock>>>) {
     let every = world.resource::<EvaluateEvery>().0;
     let clocks = clocks.get_or_insert_with(|| world.query::<&Clock>());

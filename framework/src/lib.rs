@@ -1,10 +1,10 @@
-//! Equiflow is a plugin-based simulation framework for multi-agent game learning. One ECS world holds agents,
-//! opponent models and environments as components; games, algorithms and kinds of opponent models are plugins; a RON file
-//! describes a run.
+//! Equiflow is a plugin-based simulation framework for multi-agent game learning. An ECS world holds agents,
+//! opponent models and environments as components, and every seed has such a world; games, algorithms and kinds of opponent
+//! models are plugins; a RON file describes a run.
 //!
 //! # Layout
 //!
-//! A run file ([`run`]) is resolved against the plugins ([`plugin`], [`loader`], [`registry`]) into a world
+//! A run file ([`run`]) is resolved against the plugins ([`plugin`], [`loader`], [`registry`]) into worlds
 //! ([`simulation`], [`app`]) of environments and agents ([`environment`], [`agent`]) that play a [`game`] by an
 //! [`algorithm`], with a model of each [`opponent`] where it wants one. The step schedule ([`schedule`]) runs their
 //! systems over and over; what happens is recorded ([`record`]), and reports ([`report`]) are computed from the records
@@ -24,6 +24,7 @@ pub mod registry;
 pub mod profile;
 pub mod schedule;
 pub mod simulation;
+mod spawn;
 
 pub mod game;
 pub mod params;

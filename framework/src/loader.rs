@@ -304,7 +304,7 @@ fn load(path: &Path, app: &mut App) -> Result<(), Problem> {
     // Never unloaded: the world is going to hold its types and systems.
     std::mem::forget(library);
     let register = register?;
-    fence(|| register(app)).map_err(|what| {
+    fence(|| app.add_plugin(register)).map(|_| ()).map_err(|what| {
         problem(format!("{what} while registering"), "this is a bug of the plugin: mend it, or remove the file")
     })
 }

@@ -379,9 +379,9 @@ mod tests {
                  entries: [Entry(label: \"a\", players: [always(action: 0.5), always(action: -1)])])"
         );
         let mut simulation = simulation(register, &run);
-        crate::evaluate::evaluate(&mut simulation.app().world);
+        simulation.evaluate();
         assert_eq!(simulation.failures(), []);
-        let rows = simulation.app().world.resource_mut::<Records>().take();
+        let rows = simulation.take_rows();
         let others = rows.into_iter().filter(|row| !row.metric.starts_with("mean_action"));
         others.map(|row| (row.seed, row.player, row.metric.into_owned(), row.value)).collect()
     }

@@ -3,9 +3,10 @@
 //! Off, nothing is measured: the systems that take the times are not in the schedule, and [`count_products`] looks at one
 //! flag. On, they touch nothing but clocks and counters, so the numbers of the run stay the same.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,27 +16,45 @@ use crate::schedule::{LearnSystems, Step, StepSystems};
 use crate::workers::Workers;
 
 static ON: AtomicBool = AtomicBool::new(false);
-static PRODUCTS: AtomicU64 = AtomicU64::new(0);
 static YARDSTICK: OnceLock<fn() -> f64> = OnceLock::new();
+
+thread_local! {
+    static PRODUCTS: Cell<u64> = const { Cell::new(0) };
+}
 
 /// Counts floating-point operations of matrix products (two for a multiplication with its addition) while a run is
 /// profiled. `yardstick` measures how many a second one core does at best in products of such shapes.
 #[inline]
 pub fn count_products(operations: u64, yardstick: fn() -> f64) {
     if ON.load(Ordering::Relaxed) {
-        PRODUCTS.fetch_add(operations, Ordering::Relaxed);
+        add_products(operations);
         let _ = YARDSTICK.set(yardstick);
     }
+}
+
+/// Operations counted on this thread.
+pub(crate) fn products() -> u64 {
+    PRODUCTS.get()
+}
+
+/// Counts operations on this thread: those of another one that worked for it.
+pub(crate) fn add_products(operations: u64) {
+    PRODUCTS.set(PRODUCTS.get() + operations);
+}
+
+/// The operations of this thread since it had counted `before`; they are another one's to count then.
+pub(crate) fn take_products(before: u64) -> u64 {
+    PRODUCTS.replace(before) - before
 }
 
 /// Where the time of a run went; in the manifest and in the summary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// Threads that the lanes were spread over.
+    /// Threads within each world: 1 where the lanes were dealt out to several.
     pub threads: usize,
-    /// In the order of a step; the parts of learning stand for the whole of it. Last what lies between two steps: writing
-    /// the records.
+    /// In the order of a step, summed over the worlds; the parts of learning stand for the whole of it. Last what lies
+    /// between the steps: writing the records.
     pub stages: Vec<StageProfile>,
     /// Floating-point operations a second that one core does at best in products of the networks' shapes, measured when
     /// the run had ended; `None` where no network took part.
@@ -48,7 +67,7 @@ pub struct Profile {
 pub struct StageProfile {
     /// Its name.
     pub name: String,
-    /// Seconds that passed in it.
+    /// Seconds that passed in it, summed over the worlds.
     pub seconds: f64,
     /// Floating-point operations of its matrix products.
     pub operations: f64,
@@ -135,14 +154,19 @@ const STRETCHES: [Stretch; 17] = {
 #[derive(Resource)]
 struct Meter {
     last: Option<(Instant, u64)>,
-    /// Seconds and operations of each stretch, and of what lies between two steps.
-    sums: [(f64, u64); STRETCHES.len() + 1],
+    /// Seconds and operations of each stretch.
+    sums: [(f64, u64); STRETCHES.len()],
 }
 
 impl Meter {
+    /// A step begins.
+    fn begin(&mut self) {
+        self.last = Some((Instant::now(), products()));
+    }
+
     /// Counts what has passed since the last call to a stretch.
     fn lap(&mut self, number: usize) {
-        let now = (Instant::now(), PRODUCTS.load(Ordering::Relaxed));
+        let now = (Instant::now(), products());
         if let Some((then, products)) = self.last.replace(now) {
             self.sums[number].0 += (now.0 - then).as_secs_f64();
             self.sums[number].1 += now.1 - products;
@@ -153,14 +177,12 @@ impl Meter {
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Lap(usize);
 
-/// Puts the systems that take the times into the step. To be called before anything runs, once in a process.
+/// Puts the systems that take the times into the step: a plugin.
 pub fn install(app: &mut App) {
     ON.store(true, Ordering::Relaxed);
-    PRODUCTS.store(0, Ordering::Relaxed);
-    app.world.insert_resource(Meter { last: None, sums: [(0.0, 0); STRETCHES.len() + 1] });
+    app.world.insert_resource(Meter { last: None, sums: [(0.0, 0); STRETCHES.len()] });
     app.systems(Step, |step| {
-        let between = |mut meter: ResMut<Meter>| meter.lap(STRETCHES.len());
-        step.add_systems(between.before(StepSystems::First));
+        step.add_systems((|mut meter: ResMut<Meter>| meter.begin()).before(StepSystems::First));
         for (number, stretch) in STRETCHES.into_iter().enumerate() {
             let lap = (move |mut meter: ResMut<Meter>| meter.lap(number)).in_set(Lap(number));
             let lap = match stretch {
@@ -176,16 +198,24 @@ pub fn install(app: &mut App) {
     });
 }
 
-/// What was measured, if anything; measures the yardstick, which takes a moment.
-pub fn take(app: &App) -> Option<Profile> {
-    let meter = app.world.get_resource::<Meter>()?;
+/// What was measured in the worlds of a run, if anything, and what writing its records took; measures the yardstick, which
+/// takes a moment.
+pub fn take(worlds: &[App], writing: Duration) -> Option<Profile> {
+    let mut sums = [(0.0, 0); STRETCHES.len()];
+    for app in worlds {
+        let meter = app.world.get_resource::<Meter>()?;
+        for (sum, (seconds, operations)) in sums.iter_mut().zip(meter.sums) {
+            *sum = (sum.0 + seconds, sum.1 + operations);
+        }
+    }
     let names = STRETCHES.iter().map(|stretch| match stretch {
         Stretch::Of(set) => format!("{set:?}"),
         Stretch::OfLearning(set) => format!("Learn: {set:?}"),
     });
-    let stages = names.chain(["writing records".to_owned()]).zip(meter.sums);
+    let writing = ("writing records".to_owned(), (writing.as_secs_f64(), 0));
+    let stages = names.zip(sums).chain([writing]);
     Some(Profile {
-        threads: app.world.resource::<Workers>().threads(),
+        threads: worlds.first()?.world.resource::<Workers>().threads(),
         stages: stages
             .map(|(name, (seconds, operations))| StageProfile { name, seconds, operations: operations as f64 })
             .collect(),

@@ -130,7 +130,8 @@ pub(crate) fn install(world: &mut World) {
         use ModelSystems::*;
         (InBatch(Predict), InBatch(Presume), InBatch(Publish), InBatch(Read)).chain().in_set(LearnSystems::Predict)
     });
-    // Systems run one after the other; each spreads its lanes over the cores. See `Workers`.
+    // Systems run one after the other: what runs at the same time are worlds, see `Simulation`, or else the items of a
+    // system, see `Workers`.
     step.set_executor(SingleThreadedExecutor::new()).set_build_settings(settings());
 
     let mut rollout = Schedule::new(Rollout);

@@ -1,33 +1,42 @@
-//! A run as a world: environments and agents of every entry and lane, and the steps that they take together.
+//! A run as worlds, and the steps that they take.
+//!
+//! Every lane of seeds has a world of its own, in which the environments and agents of all entries are side by side. Nothing
+//! passes from seed to seed, so worlds advance by many steps without waiting for each other: on several threads no core is
+//! ever idle, and on each what a seed learns with stays in the caches. Numbers and records do not depend on it. With fewer
+//! lanes than threads there is one world, whose systems share out the entries and agents of a step.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::time::Instant;
 
 use bevy_ecs::prelude::*;
 
-use crate::agent::{Action, Agent, BatchRequest, Faults, Observation, PlaysIn, Reward, TargetAction};
-use crate::algorithm::Seat;
 use crate::app::App;
-use crate::environment::{Busy, Clock, Environment, Episodes, Health, Lane, Live, Outcome, Players, Trial};
-use crate::evaluate::{ActionSum, EvaluateEvery, evaluate};
-use crate::learn::SharesTargets;
+use crate::checkpoint::{Snapshot, SnapshotError};
+use crate::environment::{Busy, Clock, Environment, Health, Lane, Players};
+use crate::evaluate::{EvaluateEvery, evaluate};
 use crate::nash::BestResponse;
-use crate::opponent::learn::BatchPolicySample;
-use crate::opponent::predict::{PolicySample, ReadsPolicy};
-use crate::opponent::score::Score;
-use crate::opponent::{BatchPrediction, Exchange, ModelOf, ModelSeat, Models, Prediction, Proposals};
-use crate::policy::Tables;
+use crate::opponent::Models;
 use crate::record::{Records, Row};
-use crate::replay::{Batch, Recent, Replay, Window};
-use crate::run::{Entry, Run};
+use crate::run::Run;
 use crate::schedule::Step;
-use crate::workers::{Workers, fence};
+use crate::spawn::spawn;
+use crate::workers::Workers;
+
+/// As many worlds at most, since each takes some memory (about 0.7 MiB) and a moment to set up; then lanes share them.
+const MOST_WORLDS: usize = 128;
+
+/// Seconds between two looks at what has been recorded and at whether to stop.
+const ROUND: f64 = 0.5;
 
 /// A run under way.
 pub struct Simulation {
-    app: App,
+    worlds: Vec<App>,
+    /// The threads that the worlds are spread over; where there is one, those of its systems.
+    workers: Workers,
     run: Run,
     step: u64,
+    /// What a step took of late.
+    seconds_per_step: f64,
 }
 
 /// A seed that was given up.
@@ -44,17 +53,33 @@ pub struct Failure {
 }
 
 impl Simulation {
-    /// Sets up the world of a run whose games and algorithms are registered in `app`.
-    pub fn new(mut app: App, run: Run) -> Self {
-        app.world.insert_resource(EvaluateEvery(run.evaluate_every));
-        app.world.insert_resource(BestResponse { budget: run.best_response });
-        for (index, entry) in run.entries.iter().enumerate() {
-            for seeds in run.seeds.chunks(run.lane_width) {
-                let lane = Lane { run_seed: run.seed, seeds: seeds.to_vec(), instances: run.instances };
-                spawn(&mut app.world, &run, index, entry, lane);
+    /// Sets up the worlds of a run whose games and algorithms are registered in `app`.
+    ///
+    /// # Panics
+    /// When there are to be several worlds and something was registered other than by [`App::add_plugin`].
+    pub fn new(app: App, run: Run) -> Self {
+        let workers = app.world.resource::<Workers>().clone();
+        let lanes = run.seeds.len().div_ceil(run.lane_width);
+        let mut worlds = vec![app];
+        if lanes > 1 && lanes >= workers.threads() {
+            worlds[0].world.insert_resource(Workers::new(1));
+            while worlds.len() < lanes.min(MOST_WORLDS) {
+                worlds.push(worlds[0].fork());
             }
         }
-        Self { app, run, step: 0 }
+        for app in &mut worlds {
+            app.world.insert_resource(EvaluateEvery(run.evaluate_every));
+            app.world.insert_resource(BestResponse { budget: run.best_response });
+        }
+        let count = worlds.len();
+        for (number, seeds) in run.seeds.chunks(run.lane_width).enumerate() {
+            let world = &mut worlds[number % count].world;
+            for (index, entry) in run.entries.iter().enumerate() {
+                let lane = Lane { run_seed: run.seed, seeds: seeds.to_vec(), instances: run.instances };
+                spawn(world, &run, index, entry, lane);
+            }
+        }
+        Self { worlds, workers, run, step: 0, seconds_per_step: ROUND }
     }
 
     /// The run.
@@ -62,9 +87,14 @@ impl Simulation {
         &self.run
     }
 
-    /// The world with its schedules.
+    /// The first world with its schedules: the only one of a run of one seed, or of one lane.
     pub fn app(&mut self) -> &mut App {
-        &mut self.app
+        &mut self.worlds[0]
+    }
+
+    /// All worlds with their schedules.
+    pub fn worlds(&mut self) -> &mut [App] {
+        &mut self.worlds
     }
 
     /// Environment steps of the whole run, per instance.
@@ -72,37 +102,82 @@ impl Simulation {
         self.run.episodes * u64::from(self.run.steps)
     }
 
-    /// Takes back a state that [`App::save`] gave on a simulation of the same run.
+    /// All that decides the future of the run, the same whatever the number of threads.
+    pub fn save(&mut self) -> Snapshot {
+        let mut all = Snapshot::default();
+        self.worlds.iter_mut().for_each(|app| all.merge(app.save()));
+        all
+    }
+
+    /// Takes back a state that [`Simulation::save`] gave on a simulation of the same run.
     ///
     /// # Errors
     /// What is missing or does not fit.
-    pub fn restore(&mut self, snapshot: &crate::checkpoint::Snapshot) -> Result<(), crate::checkpoint::SnapshotError> {
-        self.app.restore(snapshot)?;
-        self.step = self.app.world.query::<&Clock>().iter(&self.app.world).map(|clock| clock.step).max().unwrap_or(0);
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        self.step = 0;
+        for app in &mut self.worlds {
+            app.restore(snapshot)?;
+            let clocks = app.world.query::<&Clock>().iter(&app.world).map(|clock| clock.step).max();
+            self.step = self.step.max(clocks.unwrap_or(0));
+        }
         Ok(())
     }
 
-    /// Runs to the end, the first evaluation before the first step. After every step `watch` is shown the rows that it
-    /// brought (none inside an episode) and may break off. With several threads, all of it happens on those of [`Workers`].
+    /// Runs to the end, the first evaluation before the first step. Now and then, and always where an episode ends, `watch`
+    /// is shown the rows that came meanwhile and may break off. With several threads, all of it happens on those of
+    /// [`Workers`].
     pub fn play(&mut self, mut watch: impl FnMut(&mut Self, Vec<Row>) -> ControlFlow<()> + Send) -> ControlFlow<()> {
-        let workers = self.app.world.resource::<Workers>().clone();
+        let workers = self.workers.clone();
         workers.host(|| {
             if self.step == 0 {
-                evaluate(&mut self.app.world);
+                self.evaluate();
             }
             while self.step < self.steps() {
-                self.advance();
-                let rows = self.app.world.resource_mut::<Records>().take();
+                self.round();
+                let rows = self.take_rows();
                 watch(self, rows)?;
             }
             ControlFlow::Continue(())
         })
     }
 
+    /// As many steps as fit in a [`ROUND`], up to the end of the episode: rows come at its end only, so how they are taken in
+    /// does not depend on how long steps take.
+    fn round(&mut self) {
+        let left = u64::from(self.run.steps) - self.step % u64::from(self.run.steps);
+        let steps = ((ROUND / self.seconds_per_step) as u64).clamp(1, left);
+        let start = Instant::now();
+        self.advance_by(steps);
+        self.seconds_per_step = start.elapsed().as_secs_f64() / steps as f64;
+    }
+
     /// One environment step of every lane.
     pub fn advance(&mut self) {
-        self.app.world.run_schedule(Step);
-        self.step += 1;
+        self.advance_by(1);
+    }
+
+    /// Steps of every lane. Worlds do not wait for each other in between.
+    fn advance_by(&mut self, steps: u64) {
+        self.workers.each(&mut self.worlds, |app| {
+            for _ in 0..steps {
+                app.world.run_schedule(Step);
+            }
+        });
+        self.step += steps;
+    }
+
+    /// Plays the episodes of an evaluation in every lane and records what came out.
+    pub fn evaluate(&mut self) {
+        self.workers.each(&mut self.worlds, |app| evaluate(&mut app.world));
+    }
+
+    /// Takes the rows that were recorded since the last call, in the order of steps, entries and seeds: however the lanes were
+    /// dealt out to worlds, and in which order those were done.
+    pub fn take_rows(&mut self) -> Vec<Row> {
+        let mut rows: Vec<_> =
+            self.worlds.iter_mut().flat_map(|app| app.world.resource_mut::<Records>().take()).collect();
+        rows.sort_by_key(|row| (row.step, row.entry, row.seed));
+        rows
     }
 
     /// The episode that is under way, from 0.
@@ -112,13 +187,14 @@ impl Simulation {
 
     /// Seeds that were given up, by entry and seed.
     pub fn failures(&mut self) -> Vec<Failure> {
-        let world = &mut self.app.world;
         let mut failures = Vec::new();
-        for (environment, lane, health) in world.query::<(&Environment, &Lane, &Health)>().iter(world) {
-            for (&seed, fault) in lane.seeds.iter().zip(&health.seeds) {
-                if let Some(fault) = fault {
-                    let (entry, step, what) = (environment.entry, fault.step, fault.what.clone());
-                    failures.push(Failure { entry, seed, step, what });
+        for App { world, .. } in &mut self.worlds {
+            for (environment, lane, health) in world.query::<(&Environment, &Lane, &Health)>().iter(world) {
+                for (&seed, fault) in lane.seeds.iter().zip(&health.seeds) {
+                    if let Some(fault) = fault {
+                        let (entry, step, what) = (environment.entry, fault.step, fault.what.clone());
+                        failures.push(Failure { entry, seed, step, what });
+                    }
                 }
             }
         }
@@ -128,98 +204,15 @@ impl Simulation {
 
     /// Core-seconds that each entry's environments, agents and opponent models have taken.
     pub fn busy_seconds(&mut self) -> Vec<f64> {
-        let world = &mut self.app.world;
         let mut seconds = vec![0.0; self.run.entries.len()];
-        for (environment, players, busy) in world.query::<(&Environment, &Players, &Busy)>().iter(world) {
-            let models = players.agents().iter().filter_map(|agent| world.get::<Models>(*agent));
-            let models = models.flat_map(Models::of_opponents);
-            let others = players.agents().iter().chain(models).filter_map(|entity| world.get::<Busy>(*entity));
-            seconds[environment.entry] += busy.0 + others.map(|busy| busy.0).sum::<f64>();
+        for App { world, .. } in &mut self.worlds {
+            for (environment, players, busy) in world.query::<(&Environment, &Players, &Busy)>().iter(world) {
+                let models = players.agents().iter().filter_map(|agent| world.get::<Models>(*agent));
+                let models = models.flat_map(Models::of_opponents);
+                let others = players.agents().iter().chain(models).filter_map(|entity| world.get::<Busy>(*entity));
+                seconds[environment.entry] += busy.0 + others.map(|busy| busy.0).sum::<f64>();
+            }
         }
         seconds
-    }
-}
-
-/// The environment of an entry in one lane, with its agents and their opponent models.
-fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, lane: Lane) {
-    let spec = &entry.spec;
-    let (rows, seeds, players) = (lane.rows(), lane.seeds.len(), spec.players.len());
-    let environment = world
-        .spawn((
-            (Environment { entry: index, spec: spec.clone() }, lane.clone(), Clock { step: 0, limit: run.steps }),
-            (Episodes::<Live>::new(rows, seeds, players), Episodes::<Trial>::new(seeds, seeds, players)),
-            (Outcome::<Live>::new(rows, spec), Outcome::<Trial>::new(seeds, spec)),
-            (Health { seeds: vec![None; seeds] }, Busy::default()),
-        ))
-        .id();
-    if let Err(what) = fence(|| entry.game.furnish(&mut world.entity_mut(environment), &lane)) {
-        give_up(world, environment, &format!("the game's reset {what}"));
-    }
-    if let Some(tables) = &entry.tables {
-        world.entity_mut(environment).insert(Tables::new(Arc::clone(tables)));
-    }
-    let memories: Vec<_> = entry.players.iter().filter_map(|cast| cast.algorithm.memory()).collect();
-    if let Some(capacity) = memories.iter().map(|memory| memory.capacity).max() {
-        let replay = Replay::new(spec, capacity, lane.streams("environment", "replay"));
-        world.entity_mut(environment).insert((replay, Batch::default()));
-    }
-    if memories.iter().any(|memory| memory.reads_others) {
-        world.entity_mut(environment).insert(SharesTargets);
-    }
-    if let Some(window) = entry.players.iter().filter_map(|cast| Some(cast.opponent_model.as_ref()?.1.window())).max() {
-        world.entity_mut(environment).insert((Window(window), Recent::default()));
-    }
-    let mut agents = Vec::new();
-    for (player, (cast, place)) in entry.players.iter().zip(&spec.players).enumerate() {
-        let (seen, done) = (place.observation.width(), place.action.width());
-        let agent = world
-            .spawn((
-                (Agent { player }, PlaysIn(environment), Busy::default(), Faults::default()),
-                (Observation::<Live>::new(rows, seen), Observation::<Trial>::new(seeds, seen)),
-                (Action::<Live>::new(rows, done), Action::<Trial>::new(seeds, done)),
-                (Reward { values: vec![0.0; rows] }, BatchRequest::default(), TargetAction::default()),
-                ActionSum::default(),
-            ))
-            .id();
-        let seat = Seat { lane: &lane, game: spec, player, tables: entry.tables.as_ref() };
-        if let Err(what) = fence(|| cast.algorithm.furnish(&mut world.entity_mut(agent), &seat)) {
-            give_up(world, environment, &format!("player {player}: setting up `{}` {what}", cast.name));
-        }
-        agents.push(agent);
-    }
-    for (player, cast) in entry.players.iter().enumerate() {
-        let Some((name, model)) = &cast.opponent_model else { continue };
-        let seat = Seat { lane: &lane, game: spec, player, tables: entry.tables.as_ref() };
-        world.entity_mut(agents[player]).insert(Exchange::default());
-        for (opponent, place) in spec.players.iter().enumerate().filter(|(opponent, _)| *opponent != player) {
-            let width = place.action.width();
-            let entity = world
-                .spawn((
-                    (ModelOf { agent: agents[player], opponent }, Busy::default(), Faults::default(), Score::default()),
-                    (Prediction::<Live>::new(rows, width), Prediction::<Trial>::new(seeds, width)),
-                    (BatchPrediction::default(), Proposals::default()),
-                ))
-                .id();
-            if model.reads_policy() {
-                world.entity_mut(entity).insert(ReadsPolicy);
-                let published = (PolicySample::<Live>::new(rows, width), PolicySample::<Trial>::new(seeds, width));
-                world.entity_mut(agents[opponent]).insert((published, BatchPolicySample::default()));
-            }
-            let seat = ModelSeat { agent: seat, opponent };
-            if let Err(what) = fence(|| model.furnish(&mut world.entity_mut(entity), &seat)) {
-                give_up(
-                    world,
-                    environment,
-                    &format!("player {player}: setting up `{name}` for player {opponent} {what}"),
-                );
-            }
-        }
-    }
-}
-
-/// The environment cannot even start: its seeds are lost, the other entries go on.
-fn give_up(world: &mut World, environment: Entity, what: &str) {
-    if let Some(mut health) = world.get_mut::<Health>(environment) {
-        health.fail(None, 0, what);
     }
 }

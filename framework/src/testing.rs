@@ -7,7 +7,7 @@ use crate::episode::Episode;
 use crate::game::{Game, GameSpec, Joint, Status};
 use crate::loader::Plugins;
 use crate::nash;
-use crate::record::{Records, Row};
+use crate::record::Row;
 use crate::run::{Run, RunFile};
 use crate::simulation::Simulation;
 use crate::stream::Stream;
@@ -188,31 +188,31 @@ pub fn playthrough<G: Game>(game: &G, steps: usize) -> String {
 ///
 /// # Panics
 /// With the first difference, or the run file's mistakes.
-pub fn resumes_bit_for_bit(register: impl Fn(&mut App), run_file: &str, split: u64) {
-    let mut whole = simulation(&register, run_file);
-    let mut first = simulation(&register, run_file);
+pub fn resumes_bit_for_bit(register: fn(&mut App), run_file: &str, split: u64) {
+    let mut whole = simulation(register, run_file);
+    let mut first = simulation(register, run_file);
     assert!(split < whole.steps(), "the run has {} steps and cannot be split after {split}", whole.steps());
     for _ in 0..split {
         whole.advance();
         first.advance();
     }
-    let text = ron::to_string(&first.app().save()).expect("a snapshot can be written as RON");
+    let text = ron::to_string(&first.save()).expect("a snapshot can be written as RON");
     drop(first);
     let stored = ron::from_str(&text).expect("a snapshot can be read back from RON");
-    let mut second = simulation(&register, run_file);
+    let mut second = simulation(register, run_file);
     second.restore(&stored).unwrap_or_else(|error| panic!("the state cannot be taken back: {error}"));
-    assert_eq!(second.app().save(), stored, "the state stored is not the state taken back");
-    whole.app().world.resource_mut::<Records>().take();
+    assert_eq!(second.save(), stored, "the state stored is not the state taken back");
+    whole.take_rows();
     for step in split..whole.steps() {
         whole.advance();
         second.advance();
-        let rows = [&mut whole, &mut second].map(|one| one.app().world.resource_mut::<Records>().take());
+        let rows = [&mut whole, &mut second].map(|one| one.take_rows());
         // As text, since NaN is no equal of itself.
         let bits = |rows: &[Row]| rows.iter().map(|row| (format!("{row:?}"), row.value.to_bits())).collect::<Vec<_>>();
         assert_eq!(bits(&rows[0]), bits(&rows[1]), "step {step} has other records after resuming");
     }
     assert_eq!(whole.failures(), [], "a seed failed, so the comparison says little");
-    assert_eq!(whole.app().save(), second.app().save(), "the run ended in another state after resuming");
+    assert_eq!(whole.save(), second.save(), "the run ended in another state after resuming");
 }
 
 /// The world of a run file whose games and algorithms `register` registers, on one thread. What it does not register comes
@@ -220,9 +220,9 @@ pub fn resumes_bit_for_bit(register: impl Fn(&mut App), run_file: &str, split: u
 ///
 /// # Panics
 /// With the run file's mistakes.
-pub fn simulation(register: impl Fn(&mut App), run_file: &str) -> Simulation {
+pub fn simulation(register: fn(&mut App), run_file: &str) -> Simulation {
     let mut app = App::new(1);
-    register(&mut app);
+    app.add_plugin(register);
     resolved(app, run_file)
 }
 

@@ -1,4 +1,5 @@
-//! The threads that lanes are spread over, and the fence that keeps a panic in one lane from reaching the others.
+//! The threads that worlds, or the agents of one world, are spread over, and the fence that keeps a panic in one lane from
+//! reaching the others.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,9 +12,10 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::environment::Busy;
+use crate::profile;
 
-/// Runs the same work on many entities, spread over a fixed number of threads. Results never depend on how many: each
-/// entity's work touches that entity only.
+/// Runs the same work on many worlds or entities, spread over a fixed number of threads. Results never depend on how many:
+/// the work on one touches that one only.
 #[derive(Resource, Clone)]
 pub struct Workers {
     /// `None` when the calling thread is the only one.
@@ -69,11 +71,19 @@ impl Workers {
     }
 
     /// Runs a loop on one of the threads. Within it work is handed over while the others are still awake; elsewhere each
-    /// [`Workers::for_each`] has to wake them first.
+    /// [`Workers::for_each`] and [`Workers::each`] has to wake them first.
     pub fn host<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match &self.pool {
             Some(pool) => pool.install(work),
             None => work(),
+        }
+    }
+
+    /// Calls `work` on every item, each on one thread, whatever it takes.
+    pub fn each<T: Send>(&self, items: &mut [T], work: impl Fn(&mut T) + Send + Sync) {
+        match &self.pool {
+            Some(pool) if items.len() > 1 => pool.install(|| items.par_iter_mut().with_max_len(1).for_each(work)),
+            _ => items.iter_mut().for_each(work),
         }
     }
 
@@ -87,17 +97,19 @@ impl Workers {
             return pace.measure(nanoseconds(start) as f64);
         }
         let items: Vec<_> = items.collect();
-        let sum = AtomicU64::new(0);
+        let (sum, products) = (AtomicU64::new(0), AtomicU64::new(0));
         let timed = |item| {
-            let start = Instant::now();
+            let (start, before) = (Instant::now(), profile::products());
             work(item);
             sum.fetch_add(nanoseconds(start), Ordering::Relaxed);
+            products.fetch_add(profile::take_products(before), Ordering::Relaxed);
         };
         match items.len() {
             0 | 1 => items.into_iter().for_each(timed),
             _ => pool.install(|| items.into_par_iter().with_max_len(1).for_each(timed)),
         }
         pace.measure(sum.into_inner() as f64);
+        profile::add_products(products.into_inner());
     }
 }
 

@@ -195,8 +195,10 @@ impl Checkpoint for Guess {
 
 fn app() -> App {
     let mut app = App::new(1);
-    app.register_game::<Apart>("apart").register_algorithm::<Listens>("listens");
-    app.register_opponent_model::<Guess>("guess");
+    app.add_plugin(|app| {
+        app.register_game::<Apart>("apart").register_algorithm::<Listens>("listens");
+        app.register_opponent_model::<Guess>("guess");
+    });
     app
 }
 

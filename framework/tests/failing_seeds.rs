@@ -105,7 +105,9 @@ fn play(seeds: &str, lane_width: usize, threads: usize, entries: &str) -> (Vec<R
          entries: [{entries}])"
     );
     let mut app = App::new(threads);
-    app.register_game::<Walk>("walk").register_algorithm::<Fails>("fails");
+    app.add_plugin(|app| {
+        app.register_game::<Walk>("walk").register_algorithm::<Fails>("fails");
+    });
     let file = RunFile::parse("test", text).unwrap();
     let run = Run::resolve(&file, &mut app, &mut Plugins::default()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     let mut simulation = Simulation::new(app, run);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use bevy_ecs::prelude::*;
 use clap::Args;
 use serde::Serialize;
 
@@ -16,6 +17,7 @@ use crate::agent::{BatchRequest, PlaysIn};
 use crate::app::App;
 use crate::environment::Lane;
 use crate::record::Row;
+use crate::schedule::{Step, StepSystems};
 
 /// Episodes at the end over which the return is averaged.
 const LAST_EPISODES: u64 = 20;
@@ -96,6 +98,7 @@ fn once(args: &BenchArgs, global: &Global) -> io::Result<Option<Figures>> {
     let start = Instant::now();
     let mut plugins = global.discover();
     let mut app = App::new(usize::from(args.threads));
+    app.add_plugin(count_updates);
     let run = match resolve(&args.file, &args.changes, &mut app, &mut plugins) {
         Ok(run) => run,
         Err(mistakes) => {
@@ -109,16 +112,10 @@ fn once(args: &BenchArgs, global: &Global) -> io::Result<Option<Figures>> {
     let folder = results_folder(&root, &run.name)?;
     let Recorded { mut sink, mut simulation, .. } = Recorded::start(&folder, run, app, &plugins)?;
     let (steps, episodes) = (simulation.steps(), simulation.run().episodes);
-    let mut learners = simulation.app().world.query::<(&BatchRequest, &PlaysIn)>();
-    let (mut updates, mut batch, mut returns, mut written) = (0, 0, Vec::new(), Ok(()));
+    let (mut returns, mut written) = (Vec::new(), Ok(()));
     let compile_s = start.elapsed().as_secs_f64();
     let (start, cpu) = (Instant::now(), core_seconds());
-    let _ = simulation.play(|simulation, rows| {
-        let world = &simulation.app().world;
-        for (request, plays_in) in learners.iter(world).filter(|(request, _)| request.0 > 0) {
-            updates += world.get::<Lane>(plays_in.0).map_or(0, |lane| lane.seeds.len());
-            batch = batch.max(request.0);
-        }
+    let _ = simulation.play(|_, rows| {
         let late = |row: &&Row| row.metric == "sampled_return" && row.episode + LAST_EPISODES > episodes;
         returns.extend(rows.iter().filter(late).map(|row| row.value));
         if !rows.is_empty() {
@@ -128,6 +125,12 @@ fn once(args: &BenchArgs, global: &Global) -> io::Result<Option<Figures>> {
     });
     written?;
     let train_s = start.elapsed().as_secs_f64();
+    let (mut updates, mut batch) = (0, 0);
+    for app in simulation.worlds() {
+        let learned = app.world.resource::<Learned>();
+        updates += learned.updates;
+        batch = batch.max(learned.batch);
+    }
     let cpu_s = core_seconds().zip(cpu).map(|(now, before)| now - before);
     for failure in simulation.failures() {
         tracing::warn!("seed {} failed at step {}: {}", failure.seed, failure.step, failure.what);
@@ -150,6 +153,30 @@ fn once(args: &BenchArgs, global: &Global) -> io::Result<Option<Figures>> {
         ret: returns.iter().sum::<f64>() / returns.len().max(1) as f64,
         cpu_s,
     }))
+}
+
+/// What a world's agents have learned.
+#[derive(Resource, Default)]
+struct Learned {
+    /// Agents that learned, over all steps and seeds.
+    updates: usize,
+    /// Transitions of the largest batch.
+    batch: usize,
+}
+
+/// The plugin that counts updates.
+fn count_updates(app: &mut App) {
+    app.world.init_resource::<Learned>();
+    app.systems(Step, |step| {
+        step.add_systems(count.in_set(StepSystems::Last));
+    });
+}
+
+fn count(mut learned: ResMut<Learned>, learners: Query<(&BatchRequest, &PlaysIn)>, lanes: Query<&Lane>) {
+    for (request, plays_in) in learners.iter().filter(|(request, _)| request.0 > 0) {
+        learned.updates += lanes.get(plays_in.0).map_or(0, |lane| lane.seeds.len());
+        learned.batch = learned.batch.max(request.0);
+    }
 }
 
 /// Core-seconds that the process has taken, to a hundredth; on Linux.

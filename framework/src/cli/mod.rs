@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::loader::Plugins;
 use crate::run::{Mistake, Run, RunFile};
 
-/// Multi-agent game learning: games and algorithms as plugins in one ECS world.
+/// Multi-agent game learning: games and algorithms as plugins in an ECS world.
 #[derive(Debug, Parser)]
 #[command(name = "equiflow", version, propagate_version = true)]
 struct Cli {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -51,7 +52,7 @@ pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
         }
     };
     if args.profile {
-        profile::install(&mut app);
+        app.add_plugin(profile::install);
     }
     let folder = match results_folder(&args.out, &run.name) {
         Ok(folder) => folder,
@@ -113,16 +114,18 @@ impl Recorded {
         let stop = stop_on_ctrl_c();
         let mut progress = Progress::new(self.simulation.run(), global.log);
         let mut told: Vec<Failure> = Vec::new();
-        let mut written = Ok(());
+        let (mut written, mut writing) = (Ok(()), Duration::ZERO);
         let sink = &mut self.sink;
         let flow = self.simulation.play(|simulation, rows| {
             if !rows.is_empty() {
+                let start = Instant::now();
                 written = sink.write(&rows).and_then(|()| sink.flush());
                 let failures = simulation.failures();
                 let new: Vec<_> = failures.iter().filter(|failure| !told.contains(failure)).cloned().collect();
                 progress.failures(&new);
                 told = failures;
                 progress.episode(simulation.episode(), &rows);
+                writing += start.elapsed();
             }
             if written.is_err() || stop.load(Ordering::Relaxed) {
                 ControlFlow::Break(())
@@ -132,11 +135,11 @@ impl Recorded {
         });
         progress.finish();
         written?;
-        self.finish(flow.is_break())
+        self.finish(flow.is_break(), writing)
     }
 
     /// The manifest with what became of the run, then the report from what is on disk.
-    fn finish(mut self, interrupted: bool) -> io::Result<ExitCode> {
+    fn finish(mut self, interrupted: bool, writing: Duration) -> io::Result<ExitCode> {
         let failures = self.simulation.failures();
         self.sink.flush()?;
         let busy = self.simulation.busy_seconds();
@@ -150,7 +153,7 @@ impl Recorded {
             let mine = failures.iter().filter(|failure| failure.entry == index);
             entry.failed_seeds = mine.map(|failure| failed_seed(failure, limit)).collect();
         }
-        self.manifest.profile = profile::take(self.simulation.app());
+        self.manifest.profile = profile::take(self.simulation.worlds(), writing);
         self.manifest.finished = Some(Moment::now());
         self.manifest.outcome = match (interrupted, failures.is_empty()) {
             (true, _) => Outcome::Interrupted,
@@ -175,7 +178,7 @@ fn failed_seed(failure: &Failure, limit: u64) -> FailedSeed {
     FailedSeed { seed: failure.seed, episode, step: failure.step, what: failure.what.clone() }
 }
 
-/// The first Ctrl-C asks the run to stop after the present step, the second ends the program.
+/// The first Ctrl-C asks the run to stop after the present steps, the second ends the program.
 fn stop_on_ctrl_c() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);

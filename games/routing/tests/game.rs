@@ -201,7 +201,7 @@ fn evaluations_record_nash_conv_and_figures() {
         simulation.advance();
     }
     assert_eq!(simulation.failures(), []);
-    let rows = simulation.app().world.resource_mut::<equiflow::record::Records>().take();
+    let rows = simulation.take_rows();
     let values = |metric: &str| rows.iter().filter(|row| row.metric == metric).map(|row| row.value).collect::<Vec<_>>();
     // Halves everywhere: x = 1/2 on s -> a and s -> b, 1/4 on a -> t and the shortcut, 3/4 on b -> t.
     let social_cost = 0.25 + 0.5 + 0.25 + 0.75 * 0.75;

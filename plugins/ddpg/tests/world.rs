@@ -3,7 +3,6 @@
 use ddpg::{Ddpg, DdpgParams};
 use differential::{MaxOfTwo, Quadratic};
 use equiflow::prelude::*;
-use equiflow::record::Records;
 use equiflow::testing::{resumes_bit_for_bit, simulation};
 use matrix::{Matrix, OneShot, PrisonersDilemma};
 
@@ -26,7 +25,7 @@ fn returns(game: &str) -> Vec<f64> {
         simulation.advance();
     }
     assert_eq!(simulation.failures(), []);
-    let rows = simulation.app().world.resource_mut::<Records>().take();
+    let rows = simulation.take_rows();
     rows.iter().filter(|row| row.metric == "mean_action_return").map(|row| row.value).collect()
 }
 
@@ -51,7 +50,7 @@ fn one_agent_finds_the_top_of_a_quadratic() {
             simulation.advance();
         }
         assert_eq!(simulation.failures(), []);
-        let rows = simulation.app().world.resource_mut::<Records>().take();
+        let rows = simulation.take_rows();
         let actions: Vec<_> = rows.iter().filter(|row| row.metric == "mean_action[0]").map(|row| row.value).collect();
         assert_eq!(actions.len(), 3);
         // The box is 20 wide: a policy that has learned nothing is off by 5 to 6 on average.
@@ -80,8 +79,8 @@ fn policies_start_at_the_centre_where_asked() {
     let run = "Run(name: \"start\", seeds: 2, episodes: 1, steps: 5, evaluate: (every: 1), game: max_of_two(),
                    entries: [ddpg(start_at_centre: true, hidden: [8])])";
     let mut simulation = simulation(register, run);
-    equiflow::evaluate::evaluate(&mut simulation.app().world);
-    let rows = simulation.app().world.resource_mut::<Records>().take();
+    simulation.evaluate();
+    let rows = simulation.take_rows();
     let actions: Vec<_> = rows.iter().filter(|row| row.metric == "mean_action[0]").map(|row| row.value).collect();
     assert_eq!(actions, [0.0; 4]);
 }

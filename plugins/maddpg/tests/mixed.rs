@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use equiflow::app::App;
-use equiflow::record::Records;
 use equiflow::testing::resolved;
 
 const SMALL: &str = "hidden: [16], batch: 16, warmup: 30";
@@ -17,7 +16,7 @@ fn rows(run: &str, threads: usize, entry: &str) -> Vec<String> {
         simulation.advance();
     }
     assert_eq!(simulation.failures(), []);
-    let rows = simulation.app().world.resource_mut::<Records>().take();
+    let rows = simulation.take_rows();
     let mut rows: Vec<_> = (rows.into_iter().filter(|row| row.entry == index))
         .map(|row| format!("{:?} {} {} {} {:x}", row.player, row.seed, row.episode, row.metric, row.value.to_bits()))
         .collect();

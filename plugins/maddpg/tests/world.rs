@@ -2,7 +2,6 @@
 
 use differential::Sequential;
 use equiflow::prelude::*;
-use equiflow::record::Records;
 use equiflow::testing::{resumes_bit_for_bit, simulation};
 use maddpg::Maddpg;
 use matrix::{Matrix, OneShot, PrisonersDilemma};
@@ -25,7 +24,7 @@ fn returns(game: &str) -> Vec<f64> {
         simulation.advance();
     }
     assert_eq!(simulation.failures(), []);
-    let rows = simulation.app().world.resource_mut::<Records>().take();
+    let rows = simulation.take_rows();
     rows.iter().filter(|row| row.metric == "mean_action_return").map(|row| row.value).collect()
 }
 

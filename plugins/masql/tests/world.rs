@@ -2,7 +2,6 @@
 
 use differential::{Cooperative, MaxOfTwo, Quadratic, Sequential};
 use equiflow::prelude::*;
-use equiflow::record::Records;
 use equiflow::testing::{resumes_bit_for_bit, simulation};
 use masql::{Masql, MasqlParams};
 
@@ -21,7 +20,7 @@ fn mean_actions(run: &str, episodes: u64) -> Vec<f64> {
         simulation.advance();
     }
     assert_eq!(simulation.failures(), []);
-    let rows = simulation.app().world.resource_mut::<Records>().take();
+    let rows = simulation.take_rows();
     rows.iter().filter(|row| row.metric == "mean_action[0]").map(|row| row.value).collect()
 }
 

@@ -6,6 +6,7 @@ use equiflow::environment::Live;
 use equiflow::prelude::*;
 use equiflow::testing::{resumes_bit_for_bit, simulation};
 use random::Random;
+use std::ops::ControlFlow;
 
 fn register(app: &mut App) {
     app.register_game::<MaxOfTwo>("max_of_two");
@@ -28,16 +29,41 @@ fn actions_are_uniform_over_the_box() {
     let (mut sum, mut square, mut count) = (0.0, 0.0, 0.0);
     for _ in 0..50 {
         simulation.advance();
-        let world = &mut simulation.app().world;
-        for action in world.query::<&Action<Live>>().iter(world) {
-            for x in &action.values {
-                sum += f64::from(*x);
-                square += f64::from(*x).powi(2);
-                count += 1.0;
+        for App { world, .. } in simulation.worlds() {
+            for action in world.query::<&Action<Live>>().iter(world) {
+                for x in &action.values {
+                    sum += f64::from(*x);
+                    square += f64::from(*x).powi(2);
+                    count += 1.0;
+                }
             }
         }
     }
     // Mean 0 and variance 100/3, within five standard errors.
     assert!((sum / count).abs() < 5.0 * (100.0f64 / 3.0 / count).sqrt(), "{}", sum / count);
     assert!((square / count - 100.0 / 3.0).abs() < 5.0 * (8000.0f64 / 9.0 / count).sqrt(), "{}", square / count);
+}
+
+#[test]
+fn records_are_the_same_however_many_worlds_share_the_seeds() {
+    // 128 worlds of which two hold two seeds, three, and one.
+    let [many, three, one] = [1, 50, 130].map(|lane_width| {
+        let run = format!(
+            "Run(name: \"shared\", seeds: 130, lane_width: {lane_width}, episodes: 3, steps: 4, game: wolf(),
+                 entries: [random(), Entry(label: \"other\", all: random(), game: max_of_two(terminal: every_step))])"
+        );
+        let mut simulation = simulation(register, &run);
+        let mut all = Vec::new();
+        let flow = simulation.play(|_, rows| {
+            all.extend(rows);
+            ControlFlow::Continue(())
+        });
+        assert!(flow.is_continue());
+        assert_eq!(simulation.failures(), []);
+        (simulation.worlds().len(), all)
+    });
+    assert_eq!([many.0, three.0, one.0], [128, 3, 1]);
+    // Two players and the sampled returns of 3 episodes at least.
+    assert!(many.1.len() > 2 * 130 * 2 * 3, "{} rows", many.1.len());
+    assert!(many.1 == three.1 && many.1 == one.1, "other rows, or in another order");
 }

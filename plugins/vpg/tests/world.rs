@@ -3,7 +3,7 @@
 use congestion::{CongestionGame, TwoLinkGame, TwoStateGame};
 use equiflow::loader::Plugins;
 use equiflow::prelude::*;
-use equiflow::record::{Records, Row};
+use equiflow::record::Row;
 use equiflow::run::{Run, RunFile};
 use equiflow::testing::{resumes_bit_for_bit, simulation};
 use equiflow::theory::games::TwoState;
@@ -29,7 +29,7 @@ fn last(game: &str, entry: &str, steps: u32) -> Vec<Row> {
         simulation.advance();
     }
     assert_eq!(simulation.failures(), [], "{game} {entry}");
-    simulation.app().world.resource_mut::<Records>().take()
+    simulation.take_rows()
 }
 
 fn file(game: &str, entry: &str, steps: u32) -> String {
