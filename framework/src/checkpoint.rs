@@ -113,7 +113,7 @@ impl Snapshot {
     }
 
     /// Takes over all of `other`, which has other names.
-    pub fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         self.values.extend(other.values);
         self.arrays.extend(other.arrays);
     }

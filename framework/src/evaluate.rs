@@ -44,7 +44,7 @@ pub(crate) fn evaluate_when_due(world: &mut World, mut clocks: Local<Option<Quer
     }
 }
 
-/// Plays the steps of one evaluation per seed in every environment and records the mean-action return, the mean action,
+/// Plays the steps of one evaluation per seed in every environment of the world and records the mean-action return, the mean action,
 /// what the best responses gain ([`nash`](crate::nash)) and the game's own figures.
 pub fn evaluate(world: &mut World) {
     world.run_schedule(BeginTrial);

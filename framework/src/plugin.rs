@@ -44,6 +44,7 @@ pub const fn join<const N: usize>(parts: &[&str]) -> [u8; N] {
 }
 
 /// Makes a crate a plugin: says what games, algorithms and opponent models it brings, under the names that run files use.
+/// What it registers, `also` included, is registered once in every world of a run.
 ///
 /// ```ignore
 /// equiflow::export_plugin! {

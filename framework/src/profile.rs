@@ -37,12 +37,12 @@ pub(crate) fn products() -> u64 {
     PRODUCTS.get()
 }
 
-/// Counts operations on this thread: those of another one that worked for it.
+/// Adds operations to this thread's count.
 pub(crate) fn add_products(operations: u64) {
     PRODUCTS.set(PRODUCTS.get() + operations);
 }
 
-/// The operations of this thread since it had counted `before`; they are another one's to count then.
+/// Takes back what this thread has counted since `before`, for another one to count.
 pub(crate) fn take_products(before: u64) -> u64 {
     PRODUCTS.replace(before) - before
 }
@@ -51,10 +51,10 @@ pub(crate) fn take_products(before: u64) -> u64 {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// Threads within each world: 1 where the lanes were dealt out to several.
+    /// Threads within each world: 1 where the lanes were dealt out to several worlds.
     pub threads: usize,
-    /// In the order of a step, summed over the worlds; the parts of learning stand for the whole of it. Last what lies
-    /// between the steps: writing the records.
+    /// In the order of a step, summed over the worlds; the parts of learning stand for the whole of it. Last writing the
+    /// records, while all worlds wait.
     pub stages: Vec<StageProfile>,
     /// Floating-point operations a second that one core does at best in products of the networks' shapes, measured when
     /// the run had ended; `None` where no network took part.
@@ -198,8 +198,8 @@ pub fn install(app: &mut App) {
     });
 }
 
-/// What was measured in the worlds of a run, if anything, and what writing its records took; measures the yardstick, which
-/// takes a moment.
+/// What was measured in the worlds of a run, if anything, with what writing its records took, times the worlds that waited
+/// for it; measures the yardstick, which takes a moment.
 pub fn take(worlds: &[App], writing: Duration) -> Option<Profile> {
     let mut sums = [(0.0, 0); STRETCHES.len()];
     for app in worlds {

@@ -1,9 +1,9 @@
 //! A run as worlds, and the steps that they take.
 //!
 //! Every lane of seeds has a world of its own, in which the environments and agents of all entries are side by side. Nothing
-//! passes from seed to seed, so worlds advance by many steps without waiting for each other: on several threads no core is
-//! ever idle, and on each what a seed learns with stays in the caches. Numbers and records do not depend on it. With fewer
-//! lanes than threads there is one world, whose systems share out the entries and agents of a step.
+//! passes from seed to seed, so worlds advance by many steps without waiting for each other, and what a seed learns with stays
+//! in the caches meanwhile. Numbers and records do not depend on how the seeds are dealt out. With fewer lanes than threads
+//! there is one world, whose systems share out the entries and agents of a step.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -22,16 +22,20 @@ use crate::schedule::Step;
 use crate::spawn::spawn;
 use crate::workers::Workers;
 
-/// As many worlds at most, since each takes some memory (about 0.7 MiB) and a moment to set up; then lanes share them.
+/// At most so many worlds, if there are not more threads, since each takes some memory (about 0.7 MiB) and a moment to set up;
+/// beyond that, lanes share them.
 const MOST_WORLDS: usize = 128;
 
-/// Seconds between two looks at what has been recorded and at whether to stop.
+/// Seconds between two looks at what has been recorded and at whether to stop, if steps take as long as before.
 const ROUND: f64 = 0.5;
+
+/// Steps between two looks at most: when learning begins, a step may take a thousand times as long as before.
+const MOST_STEPS: u64 = 64;
 
 /// A run under way.
 pub struct Simulation {
     worlds: Vec<App>,
-    /// The threads that the worlds are spread over; where there is one, those of its systems.
+    /// The threads that the worlds are spread over; with a single world, those that its systems share.
     workers: Workers,
     run: Run,
     step: u64,
@@ -63,7 +67,7 @@ impl Simulation {
         let mut worlds = vec![app];
         if lanes > 1 && lanes >= workers.threads() {
             worlds[0].world.insert_resource(Workers::new(1));
-            while worlds.len() < lanes.min(MOST_WORLDS) {
+            while worlds.len() < lanes.min(MOST_WORLDS.max(workers.threads())) {
                 worlds.push(worlds[0].fork());
             }
         }
@@ -97,6 +101,11 @@ impl Simulation {
         &mut self.worlds
     }
 
+    /// How many worlds advance at the same time.
+    pub fn at_once(&self) -> usize {
+        self.worlds.len().min(self.workers.threads())
+    }
+
     /// Environment steps of the whole run, per instance.
     pub fn steps(&self) -> u64 {
         self.run.episodes * u64::from(self.run.steps)
@@ -114,18 +123,18 @@ impl Simulation {
     /// # Errors
     /// What is missing or does not fit.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
-        self.step = 0;
+        let mut step = 0;
         for app in &mut self.worlds {
             app.restore(snapshot)?;
             let clocks = app.world.query::<&Clock>().iter(&app.world).map(|clock| clock.step).max();
-            self.step = self.step.max(clocks.unwrap_or(0));
+            step = step.max(clocks.unwrap_or(0));
         }
+        self.step = step;
         Ok(())
     }
 
-    /// Runs to the end, the first evaluation before the first step. Now and then, and always where an episode ends, `watch`
-    /// is shown the rows that came meanwhile and may break off. With several threads, all of it happens on those of
-    /// [`Workers`].
+    /// Runs to the end, the first evaluation before the first step. Now and then, and at the end, `watch` is shown the rows
+    /// that came meanwhile and may break off. With several threads, all of it happens on those of [`Workers`].
     pub fn play(&mut self, mut watch: impl FnMut(&mut Self, Vec<Row>) -> ControlFlow<()> + Send) -> ControlFlow<()> {
         let workers = self.workers.clone();
         workers.host(|| {
@@ -141,11 +150,11 @@ impl Simulation {
         })
     }
 
-    /// As many steps as fit in a [`ROUND`], up to the end of the episode: rows come at its end only, so how they are taken in
-    /// does not depend on how long steps take.
+    /// As many steps as fit in a [`ROUND`]. All worlds end it at the same step, so the order of the records does not depend on
+    /// how many those are.
     fn round(&mut self) {
-        let left = u64::from(self.run.steps) - self.step % u64::from(self.run.steps);
-        let steps = ((ROUND / self.seconds_per_step) as u64).clamp(1, left);
+        let most = MOST_STEPS.min(self.steps() - self.step);
+        let steps = ((ROUND / self.seconds_per_step) as u64).clamp(1, most);
         let start = Instant::now();
         self.advance_by(steps);
         self.seconds_per_step = start.elapsed().as_secs_f64() / steps as f64;

@@ -183,7 +183,7 @@ pub fn playthrough<G: Game>(game: &G, steps: usize) -> String {
 }
 
 /// Plays a run twice, once in one go and once broken off after `split` environment steps, stored, and gone on with in a
-/// fresh world: both must record the same numbers and end in the same state, bit for bit. For algorithms and games,
+/// fresh one: both must record the same numbers and end in the same state, bit for bit. For algorithms and games,
 /// which `register` registers under the names that the run file uses; the rest is loaded, see [`simulation`].
 ///
 /// # Panics
@@ -215,7 +215,7 @@ pub fn resumes_bit_for_bit(register: fn(&mut App), run_file: &str, split: u64) {
     assert_eq!(whole.save(), second.save(), "the run ended in another state after resuming");
 }
 
-/// The world of a run file whose games and algorithms `register` registers, on one thread. What it does not register comes
+/// The simulation of a run file whose games and algorithms `register` registers, on one thread. What it does not register comes
 /// from the plugins that were built beside the test: two plugins that carry networks cannot be linked into one test.
 ///
 /// # Panics
@@ -226,7 +226,7 @@ pub fn simulation(register: fn(&mut App), run_file: &str) -> Simulation {
     resolved(app, run_file)
 }
 
-/// The world of a run file in `app`, as [`simulation`] makes it.
+/// The simulation of a run file in `app`, as [`simulation`] makes it.
 ///
 /// # Panics
 /// With the run file's mistakes.

@@ -79,7 +79,7 @@ impl Workers {
         }
     }
 
-    /// Calls `work` on every item, each on one thread, whatever it takes.
+    /// Calls `work` on every item, one task per item, however short.
     pub fn each<T: Send>(&self, items: &mut [T], work: impl Fn(&mut T) + Send + Sync) {
         match &self.pool {
             Some(pool) if items.len() > 1 => pool.install(|| items.par_iter_mut().with_max_len(1).for_each(work)),

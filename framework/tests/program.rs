@@ -178,7 +178,7 @@ fn ctrl_c_ends_a_run_cleanly() {
     let output = child.wait_with_output().unwrap();
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(1), "{err}");
-    assert!(err.contains("stopping after this step; press Ctrl-C again to stop at once"), "{err}");
+    assert!(err.contains("stopping after the present steps; press Ctrl-C again to stop at once"), "{err}");
     assert!(err.contains("interrupted after "), "{err}");
     // The table of what there is by then.
     assert!(out.contains("final return") && out.contains("random") && out.contains("results in "), "{out}");

@@ -93,7 +93,7 @@ pub(super) fn bench(args: &BenchArgs, global: &Global) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// One run, in a world of its own. `None` when the run file is wrong, which has been said then.
+/// One run, in worlds of its own. `None` when the run file is wrong, which has been said then.
 fn once(args: &BenchArgs, global: &Global) -> io::Result<Option<Figures>> {
     let start = Instant::now();
     let mut plugins = global.discover();

@@ -153,7 +153,9 @@ impl Recorded {
             let mine = failures.iter().filter(|failure| failure.entry == index);
             entry.failed_seeds = mine.map(|failure| failed_seed(failure, limit)).collect();
         }
-        self.manifest.profile = profile::take(self.simulation.worlds(), writing);
+        // While the records are written no world advances.
+        let all_wait = writing * u32::try_from(self.simulation.at_once()).unwrap_or(u32::MAX);
+        self.manifest.profile = profile::take(self.simulation.worlds(), all_wait);
         self.manifest.finished = Some(Moment::now());
         self.manifest.outcome = match (interrupted, failures.is_empty()) {
             (true, _) => Outcome::Interrupted,
@@ -186,7 +188,7 @@ fn stop_on_ctrl_c() -> Arc<AtomicBool> {
         if asked.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        tracing::warn!("stopping after this step; press Ctrl-C again to stop at once");
+        tracing::warn!("stopping after the present steps; press Ctrl-C again to stop at once");
     });
     if let Err(error) = handler {
         tracing::warn!("Ctrl-C will end the program at once: {error}");

@@ -39,7 +39,8 @@ fn each_entry_and_seed_is_the_same_whatever_runs_beside_it_on_any_number_of_thre
     let both = &*format!("maddpg({SMALL})");
     let alone = rows(&run(2, &[mixed]), 1, "mixed");
     assert_eq!(alone, rows(&run(2, &[mixed]), 1, "mixed"), "the same again");
-    assert_eq!(alone, rows(&run(2, &[mixed]), 2, "mixed"), "on two threads");
+    assert_eq!(alone, rows(&run(2, &[mixed]), 2, "mixed"), "on two threads, a world on each");
+    assert_eq!(alone, rows(&run(2, &[mixed]), 3, "mixed"), "on three threads, which share one world");
     assert_eq!(alone, rows(&run(2, &[swapped, mixed, both]), 2, "mixed"), "with other entries");
     let mut more = rows(&run(3, &[mixed]), 2, "mixed");
     more.retain(|row| !["Some(0) 2 ", "Some(1) 2 ", "None 2 "].iter().any(|start| row.starts_with(start)));
