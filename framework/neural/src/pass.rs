@@ -4,7 +4,7 @@
 //! [`kernel`](crate::kernel)): 32 columns of a batch go through all layers while they are in the first cache. A batch of
 //! very few rows goes forward row by row.
 
-use crate::kernel::{PANEL, Row, Vector, Work, affine, outer, panel, yardstick};
+use crate::kernel::{MOST_GROUP, PANEL, Row, Vector, Work, affine, outer, panel, yardstick};
 use crate::real::Real;
 use equiflow::profile::count_products;
 use std::ops::Range;
@@ -125,7 +125,7 @@ impl<T: Real> Pass<T> {
             buffer.resize((BLOCK * widest).max(buffer.len()), Row::default());
         }
         for buffer in &mut self.interleaved {
-            buffer.resize((BLOCK * widest.next_multiple_of(4)).max(buffer.len()), Row::default());
+            buffer.resize((BLOCK * widest.next_multiple_of(MOST_GROUP)).max(buffer.len()), Row::default());
         }
         T::backward(Backward { pass: self, layers, output_gradient, gradient });
     }
@@ -237,8 +237,8 @@ impl<T: Real> Work<T> for Backward<'_, T> {
                     let input = &inputs[layer][(seed * panels + block.start) * k..][..block.len() * k];
                     if let Gradient::Parameters(gradient) = &mut gradient {
                         let (by_weight, by_bias) = gradient[seed * parameters.len()..][first..end].split_at_mut(k * n);
-                        let h = &mut h_interleaved[..block.len() * k.next_multiple_of(4)];
-                        let own = &mut g_interleaved[..block.len() * n.next_multiple_of(4)];
+                        let h = &mut h_interleaved[..outer::interleaved::<V>(block.len(), k)];
+                        let own = &mut g_interleaved[..outer::interleaved::<V>(block.len(), n)];
                         outer::interleave::<V>(k, input, h);
                         outer::interleave::<V>(n, &g[..block.len() * n], own);
                         outer::sum::<V>(h, own, by_weight, by_bias, start > 0);

@@ -11,6 +11,9 @@
 use super::panel::{PANEL, Row};
 use super::vector::{MOST_LANES, Vector};
 
+/// Terms of a tile's sums in one go of a loop.
+const UNROLLED: usize = 4;
+
 /// `out = weight^T x + bias` for a weight `[in, out]`, then ReLU with `relu`: panels `[in, 32]` to `[out, 32]`.
 #[inline(always)]
 pub fn forward<V: Vector>(
@@ -153,18 +156,16 @@ fn product<V: Vector, const TURNED: bool>(
                     mask: mask.map(|mask| mask.as_ptr().add(start).cast::<V::Element>().add(column)),
                     out: out.as_mut_ptr().add(start).cast::<V::Element>().add(column),
                 };
-                match end - start {
-                    1 => at.compute::<V, 1, TURNED>(),
-                    2 => at.compute::<V, 2, TURNED>(),
-                    3 => at.compute::<V, 3, TURNED>(),
-                    4 => at.compute::<V, 4, TURNED>(),
-                    5 => at.compute::<V, 5, TURNED>(),
-                    6 => at.compute::<V, 6, TURNED>(),
-                    7 => at.compute::<V, 7, TURNED>(),
-                    8 => at.compute::<V, 8, TURNED>(),
-                    9 => at.compute::<V, 9, TURNED>(),
-                    _ => at.compute::<V, 10, TURNED>(),
+                macro_rules! rows {
+                    ($($rows:literal)*) => {
+                        match end - start {
+                            // Arms that this vector has no use for are constant, so that nothing is compiled for them.
+                            $($rows if $rows <= V::ROWS => at.compute::<V, $rows, TURNED>(),)*
+                            rows => unreachable!("a tile of {rows} rows"),
+                        }
+                    };
                 }
+                rows!(1 2 3 4 5 6 7 8 9 10);
             }
         }
         start = end;
@@ -199,14 +200,20 @@ impl<T: crate::real::Real> Tile<T> {
                     *sums = [V::splat(*bias.add(i)); 2];
                 }
             }
-            for k in 0..self.inner {
-                let x = self.x.add(k * PANEL);
-                let x = [V::load(x), V::load(x.add(V::LANES))];
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    let place = if TURNED { i * self.stride + k } else { k * self.stride + i };
-                    let w = V::splat(*self.weight.add(place));
-                    *sums = [sums[0].add_product(w, x[0]), sums[1].add_product(w, x[1])];
+            // Where a row's weights stand side by side, a place for each row; else they stand side by side term by term.
+            let mut rows = [self.weight; ROWS];
+            if TURNED {
+                rows.iter_mut().enumerate().for_each(|(i, row)| *row = self.weight.add(i * self.stride));
+            }
+            // A loop's own instructions cost something where another thread of the core takes half of those that can start.
+            let whole = self.inner / UNROLLED * UNROLLED;
+            for k in (0..whole).step_by(UNROLLED) {
+                for i in 0..UNROLLED {
+                    self.add_term::<V, ROWS, TURNED>(&rows, k + i, &mut sums);
                 }
+            }
+            for k in whole..self.inner {
+                self.add_term::<V, ROWS, TURNED>(&rows, k, &mut sums);
             }
             for (i, sums) in sums.into_iter().enumerate() {
                 for (half, mut sum) in sums.into_iter().enumerate() {
@@ -219,6 +226,28 @@ impl<T: crate::real::Real> Tile<T> {
                     }
                     sum.store(self.out.add(place));
                 }
+            }
+        }
+    }
+
+    /// Adds the products of the `k`-th term to a tile's sums.
+    ///
+    /// # Safety
+    /// As for [`Tile::compute`]; `k` is below the number of terms.
+    #[inline(always)]
+    unsafe fn add_term<V: Vector<Element = T>, const ROWS: usize, const TURNED: bool>(
+        &self,
+        rows: &[*const T; ROWS],
+        k: usize,
+        sums: &mut [[V; 2]; ROWS],
+    ) {
+        // SAFETY: all places are inside of the matrices, as the caller says.
+        unsafe {
+            let x = self.x.add(k * PANEL);
+            let x = [V::load(x), V::load(x.add(V::LANES))];
+            for (i, (row, sums)) in rows.iter().zip(sums).enumerate() {
+                let w = V::splat(*row.add(if TURNED { k } else { k * self.stride + i }));
+                *sums = [sums[0].add_product(w, x[0]), sums[1].add_product(w, x[1])];
             }
         }
     }

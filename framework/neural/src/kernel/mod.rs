@@ -25,5 +25,5 @@ pub use dispatch::Kernels;
 pub(crate) use dispatch::Work;
 pub(crate) use memory::Flat;
 pub(crate) use panel::{PANEL, Row};
-pub(crate) use vector::Vector;
+pub(crate) use vector::{MOST_GROUP, Vector};
 pub(crate) use yardstick::yardstick;

@@ -7,6 +7,9 @@ use crate::real::Real;
 /// As many numbers as the longest vector holds.
 pub const MOST_LANES: usize = 16;
 
+/// As many numbers as the longest group holds.
+pub const MOST_GROUP: usize = 8;
+
 /// A vector register of numbers. Every function is inlined into one that the processor's instructions are enabled for.
 pub trait Vector: Copy {
     /// What it holds.
@@ -15,8 +18,12 @@ pub trait Vector: Copy {
     const LANES: usize;
     /// Rows of the largest tile of a product that the registers hold with two vectors a row.
     const ROWS: usize;
+    /// How many features of a column stand side by side in a sum of outer products; it divides [`Vector::LANES`].
+    const GROUP: usize;
     /// Vectors on each side of the largest tile of a sum of outer products that the registers hold.
     const SIDES: (usize, usize);
+    /// Vectors of a tile of one group.
+    const TALL: usize;
 
     /// The numbers at `from`.
     ///
@@ -33,32 +40,32 @@ pub trait Vector: Copy {
     /// One number in all lanes.
     fn splat(x: Self::Element) -> Self;
 
-    /// The four numbers at `from`, over and over.
-    ///
-    /// # Safety
-    /// Four numbers can be read there.
-    unsafe fn repeat4(from: *const Self::Element) -> Self;
-
-    /// The `LANES / 4` numbers at `from`, each four times.
+    /// The group at `from`, over and over.
     ///
     /// # Safety
     /// So many numbers can be read there.
-    unsafe fn each4(from: *const Self::Element) -> Self;
+    unsafe fn repeat(from: *const Self::Element) -> Self;
 
-    /// Adds each block of four lanes to the four numbers at `to`, at `to + stride`, ...
+    /// The `LANES / GROUP` numbers at `from`, each `GROUP` times.
+    ///
+    /// # Safety
+    /// So many numbers can be read there.
+    unsafe fn each(from: *const Self::Element) -> Self;
+
+    /// Adds each group of lanes to the numbers at `to`, at `to + stride`, ...
     ///
     /// # Safety
     /// These numbers can be read and written.
     unsafe fn add_to_rows(self, to: *mut Self::Element, stride: usize);
 
-    /// Writes each block of four lanes to the four numbers at `to`, at `to + stride`, ...
+    /// Writes each group of lanes to the numbers at `to`, at `to + stride`, ...
     ///
     /// # Safety
     /// These numbers can be written.
     unsafe fn store_rows(self, to: *mut Self::Element, stride: usize);
 
-    /// Four vectors, in each of whose blocks of four lanes a matrix of four by four is transposed.
-    fn transpose4(rows: [Self; 4]) -> [Self; 4];
+    /// The first `GROUP` vectors, in each of whose groups of lanes a square matrix is transposed.
+    fn transpose(rows: [Self; MOST_GROUP]) -> [Self; MOST_GROUP];
 
     /// `self + other`.
     fn add(self, other: Self) -> Self;
@@ -81,7 +88,9 @@ impl<T: Real> Vector for Portable<T> {
     type Element = T;
     const LANES: usize = 4;
     const ROWS: usize = 4;
+    const GROUP: usize = 4;
     const SIDES: (usize, usize) = (4, 2);
+    const TALL: usize = 4;
 
     #[inline(always)]
     unsafe fn load(from: *const T) -> Self {
@@ -101,13 +110,13 @@ impl<T: Real> Vector for Portable<T> {
     }
 
     #[inline(always)]
-    unsafe fn repeat4(from: *const T) -> Self {
+    unsafe fn repeat(from: *const T) -> Self {
         // SAFETY: as the caller says.
         unsafe { Self::load(from) }
     }
 
     #[inline(always)]
-    unsafe fn each4(from: *const T) -> Self {
+    unsafe fn each(from: *const T) -> Self {
         // SAFETY: as the caller says.
         Self::splat(unsafe { from.read() })
     }
@@ -125,8 +134,13 @@ impl<T: Real> Vector for Portable<T> {
     }
 
     #[inline(always)]
-    fn transpose4(rows: [Self; 4]) -> [Self; 4] {
-        [0, 1, 2, 3].map(|j| Self([0, 1, 2, 3].map(|i| rows[i].0[j])))
+    fn transpose(mut rows: [Self; MOST_GROUP]) -> [Self; MOST_GROUP] {
+        for i in 0..Self::GROUP {
+            for j in 0..i {
+                (rows[i].0[j], rows[j].0[i]) = (rows[j].0[i], rows[i].0[j]);
+            }
+        }
+        rows
     }
 
     #[inline(always)]

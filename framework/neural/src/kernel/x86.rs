@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "the processor's instructions")]
 
-use super::vector::Vector;
+use super::vector::{MOST_GROUP, Vector};
 use std::arch::x86_64::*;
 
 /// Adds blocks of four numbers to what lies `stride` numbers apart.
@@ -59,7 +59,9 @@ impl Vector for Avx512 {
     type Element = f32;
     const LANES: usize = 16;
     const ROWS: usize = 10;
+    const GROUP: usize = 4;
     const SIDES: (usize, usize) = (5, 5);
+    const TALL: usize = 5;
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
@@ -80,17 +82,17 @@ impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn repeat4(from: *const f32) -> Self {
+    unsafe fn repeat(from: *const f32) -> Self {
         // SAFETY: the memory is as the caller promises; the instructions are enabled.
         Self(unsafe { _mm512_broadcast_f32x4(_mm_loadu_ps(from)) })
     }
 
     #[inline(always)]
-    unsafe fn each4(from: *const f32) -> Self {
+    unsafe fn each(from: *const f32) -> Self {
         // SAFETY: the memory is as the caller promises; the instructions are enabled.
         unsafe {
             let which = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-            Self(_mm512_permutevar_ps(Self::repeat4(from).0, which))
+            Self(_mm512_permutevar_ps(Self::repeat(from).0, which))
         }
     }
 
@@ -107,7 +109,7 @@ impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    fn transpose4([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+    fn transpose([a, b, c, d, rest @ ..]: [Self; MOST_GROUP]) -> [Self; MOST_GROUP] {
         // SAFETY: the instructions are enabled.
         unsafe {
             let low = [_mm512_unpacklo_ps(a.0, b.0), _mm512_unpacklo_ps(c.0, d.0)].map(|x| _mm512_castps_pd(x));
@@ -118,7 +120,9 @@ impl Vector for Avx512 {
                 _mm512_unpacklo_pd(high[0], high[1]),
                 _mm512_unpackhi_pd(high[0], high[1]),
             ];
-            all.map(|x| Self(_mm512_castpd_ps(x)))
+            let [a, b, c, d] = all.map(|x| Self(_mm512_castpd_ps(x)));
+            let [e, f, g, h] = rest;
+            [a, b, c, d, e, f, g, h]
         }
     }
 
@@ -151,24 +155,17 @@ impl Vector for Avx512 {
     }
 }
 
-/// 8 numbers in one of 16 registers.
+/// 8 numbers in one of 16 registers. With 12 sums in a tile instead of 10, some of them would go through the stack.
 #[derive(Clone, Copy)]
 pub struct Avx2(__m256);
-
-impl Avx2 {
-    /// Its blocks of four numbers.
-    #[inline(always)]
-    fn rows(self) -> [__m128; 2] {
-        // SAFETY: the instructions are enabled.
-        unsafe { [_mm256_extractf128_ps::<0>(self.0), _mm256_extractf128_ps::<1>(self.0)] }
-    }
-}
 
 impl Vector for Avx2 {
     type Element = f32;
     const LANES: usize = 8;
-    const ROWS: usize = 6;
-    const SIDES: (usize, usize) = (4, 3);
+    const ROWS: usize = 5;
+    const GROUP: usize = 8;
+    const SIDES: (usize, usize) = (5, 2);
+    const TALL: usize = 10;
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
@@ -189,48 +186,58 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn repeat4(from: *const f32) -> Self {
-        // SAFETY: the memory is as the caller promises; the instructions are enabled.
-        unsafe {
-            let four = _mm_loadu_ps(from);
-            Self(_mm256_set_m128(four, four))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn each4(from: *const f32) -> Self {
-        // SAFETY: the memory is as the caller promises; the instructions are enabled.
-        unsafe {
-            let pair = _mm256_castpd_ps(_mm256_set1_pd(from.cast::<f64>().read_unaligned()));
-            Self(_mm256_permutevar_ps(pair, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1)))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn add_to_rows(self, to: *mut f32, stride: usize) {
+    unsafe fn repeat(from: *const f32) -> Self {
         // SAFETY: the memory is as the caller promises.
-        unsafe { add_rows(self.rows(), to, stride) }
+        unsafe { Self::load(from) }
     }
 
     #[inline(always)]
-    unsafe fn store_rows(self, to: *mut f32, stride: usize) {
+    unsafe fn each(from: *const f32) -> Self {
         // SAFETY: the memory is as the caller promises.
-        unsafe { store_rows(self.rows(), to, stride) }
+        Self::splat(unsafe { from.read() })
     }
 
     #[inline(always)]
-    fn transpose4([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+    unsafe fn add_to_rows(self, to: *mut f32, _stride: usize) {
+        // SAFETY: the memory is as the caller promises.
+        unsafe { Self::load(to).add(self).store(to) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_rows(self, to: *mut f32, _stride: usize) {
+        // SAFETY: the memory is as the caller promises.
+        unsafe { self.store(to) }
+    }
+
+    #[inline(always)]
+    fn transpose(rows: [Self; MOST_GROUP]) -> [Self; MOST_GROUP] {
         // SAFETY: the instructions are enabled.
         unsafe {
-            let low = [_mm256_unpacklo_ps(a.0, b.0), _mm256_unpacklo_ps(c.0, d.0)].map(|x| _mm256_castps_pd(x));
-            let high = [_mm256_unpackhi_ps(a.0, b.0), _mm256_unpackhi_ps(c.0, d.0)].map(|x| _mm256_castps_pd(x));
-            let all = [
-                _mm256_unpacklo_pd(low[0], low[1]),
-                _mm256_unpackhi_pd(low[0], low[1]),
-                _mm256_unpacklo_pd(high[0], high[1]),
-                _mm256_unpackhi_pd(high[0], high[1]),
-            ];
-            all.map(|x| Self(_mm256_castpd_ps(x)))
+            // Four rows, in each of whose halves a matrix of four by four is transposed.
+            let halves = |[a, b, c, d]: [Self; 4]| {
+                let low = [_mm256_unpacklo_ps(a.0, b.0), _mm256_unpacklo_ps(c.0, d.0)].map(|x| _mm256_castps_pd(x));
+                let high = [_mm256_unpackhi_ps(a.0, b.0), _mm256_unpackhi_ps(c.0, d.0)].map(|x| _mm256_castps_pd(x));
+                let all = [
+                    _mm256_unpacklo_pd(low[0], low[1]),
+                    _mm256_unpackhi_pd(low[0], low[1]),
+                    _mm256_unpacklo_pd(high[0], high[1]),
+                    _mm256_unpackhi_pd(high[0], high[1]),
+                ];
+                all.map(|x| _mm256_castpd_ps(x))
+            };
+            let [a, b, c, d, e, f, g, h] = rows;
+            let ([a, b, c, d], [e, f, g, h]) = (halves([a, b, c, d]), halves([e, f, g, h]));
+            [
+                _mm256_permute2f128_ps::<0x20>(a, e),
+                _mm256_permute2f128_ps::<0x20>(b, f),
+                _mm256_permute2f128_ps::<0x20>(c, g),
+                _mm256_permute2f128_ps::<0x20>(d, h),
+                _mm256_permute2f128_ps::<0x31>(a, e),
+                _mm256_permute2f128_ps::<0x31>(b, f),
+                _mm256_permute2f128_ps::<0x31>(c, g),
+                _mm256_permute2f128_ps::<0x31>(d, h),
+            ]
+            .map(Self)
         }
     }
 
