@@ -23,19 +23,19 @@ pub struct SumOfSquares<'a, T> {
 impl<T: Real> Work<T> for SumOfSquares<'_, T> {
     #[inline(always)]
     fn run<V: Vector<Element = T>>(self) {
-        let mut sums = [0.0; SUMS];
-        let (blocks, rest) = self.x.as_chunks::<SUMS>();
-        for block in blocks {
-            for (sum, x) in sums.iter_mut().zip(block) {
-                *sum += x.to_f64() * x.to_f64();
-            }
-        }
-        *self.sum = total(&sums, rest);
+        *self.sum = squares(self.x);
     }
 }
 
-/// All sums, and the squares of what is left.
-fn total<T: Real>(sums: &[f64; SUMS], rest: &[T]) -> f64 {
+#[inline(always)]
+fn squares<T: Real>(x: &[T]) -> f64 {
+    let mut sums = [0.0; SUMS];
+    let (blocks, rest) = x.as_chunks::<SUMS>();
+    for block in blocks {
+        for (sum, x) in sums.iter_mut().zip(block) {
+            *sum += x.to_f64() * x.to_f64();
+        }
+    }
     sums.iter().sum::<f64>() + rest.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>()
 }
 
@@ -83,7 +83,7 @@ pub struct Descent<'a, T> {
     pub root: T,
     /// See `root`.
     pub epsilon: T,
-    /// Becomes the gradient's sum of squares, before clipping: it costs nothing beside the division.
+    /// Becomes the gradient's sum of squares, before clipping.
     pub sum_of_squares: &'a mut f64,
 }
 
@@ -94,26 +94,14 @@ impl<T: Real> Work<T> for Descent<'_, T> {
         // three times as long. Far above those, and far below what can move a parameter, they count as 0.
         let (zero, least) = (T::default(), T::from_f64(1e-30));
         let faded = |x: T| if x < least && x > -least { zero } else { x };
-        let one = |p: &mut T, g: T, mean: &mut T, square: &mut T| {
-            let g = self.clip * g;
+        let moments = self.mean.iter_mut().zip(self.square);
+        for ((p, g), (mean, square)) in self.parameters.iter_mut().zip(self.gradient).zip(moments) {
+            let g = self.clip * *g;
             *mean = faded(*mean + self.new * (g - *mean));
             *square = faded(self.old_square * *square + self.new_square * g * g);
             *p += *mean / (self.root * square.sqrt() + self.epsilon);
-        };
-        let (parameters, parameters_rest) = self.parameters.as_chunks_mut::<SUMS>();
-        let (gradient, gradient_rest) = self.gradient.as_chunks::<SUMS>();
-        let (mean, mean_rest) = self.mean.as_chunks_mut::<SUMS>();
-        let (square, square_rest) = self.square.as_chunks_mut::<SUMS>();
-        let mut sums = [0.0; SUMS];
-        for ((p, g), (mean, square)) in parameters.iter_mut().zip(gradient).zip(mean.iter_mut().zip(square)) {
-            for i in 0..SUMS {
-                one(&mut p[i], g[i], &mut mean[i], &mut square[i]);
-                sums[i] += g[i].to_f64() * g[i].to_f64();
-            }
         }
-        let rest = parameters_rest.iter_mut().zip(gradient_rest).zip(mean_rest.iter_mut().zip(square_rest));
-        rest.for_each(|((p, g), (mean, square))| one(p, *g, mean, square));
-        *self.sum_of_squares = total(&sums, gradient_rest);
+        *self.sum_of_squares = squares(self.gradient);
     }
 }
 
