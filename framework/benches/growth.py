@@ -208,6 +208,9 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="also write the table to this file")
     parser.add_argument("--plot", type=pathlib.Path, help="draw time and memory into this file")
     args = parser.parse_args()
+    if args.plot:
+        # Not in the end, when all has been measured.
+        import matplotlib  # noqa: F401
     pairs = [(axis, algorithm) for axis in args.axes for algorithm in ALGORITHMS.get(axis, ["maddpg"])]
     curves = [[Point(axis, algorithm, value) for value in AXES[axis]] for axis, algorithm in pairs]
     for _ in range(args.rounds):
