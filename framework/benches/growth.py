@@ -31,6 +31,7 @@ for each number of a transition), in batch times width, and quadratic in width.
 """
 
 import argparse
+import importlib.util
 import json
 import math
 import os
@@ -208,9 +209,8 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="also write the table to this file")
     parser.add_argument("--plot", type=pathlib.Path, help="draw time and memory into this file")
     args = parser.parse_args()
-    if args.plot:
-        # Not in the end, when all has been measured.
-        import matplotlib  # noqa: F401
+    if args.plot and importlib.util.find_spec("matplotlib") is None:
+        parser.error("--plot draws with matplotlib, which this Python lacks: pip install matplotlib")
     pairs = [(axis, algorithm) for axis in args.axes for algorithm in ALGORITHMS.get(axis, ["maddpg"])]
     curves = [[Point(axis, algorithm, value) for value in AXES[axis]] for axis, algorithm in pairs]
     for _ in range(args.rounds):
