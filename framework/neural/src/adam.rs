@@ -95,10 +95,9 @@ impl<T: Real> Adam<T> {
         let moments = self.mean.chunks_exact_mut(per_seed).zip(self.square.chunks_exact_mut(per_seed));
         let seeds = parameters.chunks_exact_mut(per_seed).zip(gradient.chunks_exact(per_seed)).zip(moments);
         let step = |((parameters, gradient), (mean, square)): ((&mut [T], &[T]), (&mut [T], &mut [T]))| {
+            let norm = sum_of_squares(gradient).sqrt();
             // The 1e-6 is PyTorch's.
-            let clip = |most: f64| (most / (sum_of_squares(gradient).sqrt() + 1e-6)).min(1.0);
-            let clip = number(max_grad_norm.map_or(1.0, clip));
-            let mut squares = 0.0;
+            let clip = number(max_grad_norm.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0)));
             let (new, old_square, new_square) = (number(1.0 - beta1), number(beta2), number(1.0 - beta2));
             let (root, epsilon) = (number(scale / correction2.sqrt()), number(scale * epsilon));
             T::descend(Descent {
@@ -112,9 +111,8 @@ impl<T: Real> Adam<T> {
                 new_square,
                 root,
                 epsilon,
-                sum_of_squares: &mut squares,
             });
-            squares.sqrt()
+            norm
         };
         seeds.map(step).collect()
     }

@@ -23,20 +23,15 @@ pub struct SumOfSquares<'a, T> {
 impl<T: Real> Work<T> for SumOfSquares<'_, T> {
     #[inline(always)]
     fn run<V: Vector<Element = T>>(self) {
-        *self.sum = squares(self.x);
-    }
-}
-
-#[inline(always)]
-fn squares<T: Real>(x: &[T]) -> f64 {
-    let mut sums = [0.0; SUMS];
-    let (blocks, rest) = x.as_chunks::<SUMS>();
-    for block in blocks {
-        for (sum, x) in sums.iter_mut().zip(block) {
-            *sum += x.to_f64() * x.to_f64();
+        let mut sums = [0.0; SUMS];
+        let (blocks, rest) = self.x.as_chunks::<SUMS>();
+        for block in blocks {
+            for (sum, x) in sums.iter_mut().zip(block) {
+                *sum += x.to_f64() * x.to_f64();
+            }
         }
+        *self.sum = sums.iter().sum::<f64>() + rest.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>();
     }
-    sums.iter().sum::<f64>() + rest.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>()
 }
 
 /// `to <- to + share (from - to)`.
@@ -83,8 +78,6 @@ pub struct Descent<'a, T> {
     pub root: T,
     /// See `root`.
     pub epsilon: T,
-    /// Becomes the gradient's sum of squares, before clipping.
-    pub sum_of_squares: &'a mut f64,
 }
 
 impl<T: Real> Work<T> for Descent<'_, T> {
@@ -101,7 +94,6 @@ impl<T: Real> Work<T> for Descent<'_, T> {
             *square = faded(self.old_square * *square + self.new_square * g * g);
             *p += *mean / (self.root * square.sqrt() + self.epsilon);
         }
-        *self.sum_of_squares = squares(self.gradient);
     }
 }
 
@@ -155,7 +147,6 @@ mod tests {
                     new_square,
                     root: -1.0,
                     epsilon: -1e-8,
-                    sum_of_squares: &mut 0.0,
                 });
                 assert_eq!((parameters, mean, square), (vec![1.0; 40], vec![0.0; 40], vec![0.0; 40]), "{set:?}");
                 // Adam's first step goes by the step size, downwards.
