@@ -185,12 +185,15 @@ def plot(curves, path):
         # The lines may leave the panels, whose limits are those of the points.
         limits = row[0].get_ylim()
         for axis, panel in zip(axes_there, row):
+            panel.set_ylim(limits)
+            # Most of the memory is there with the first seed, and grows in proportion to nothing else.
+            if quantity is Point.peak and axis != "seeds":
+                continue
             # Through the first curve's last point, where what is done only once counts least.
             points = next(points for points in curves if points[0].axis == axis)
             ends = [points[0].value, points[-1].value]
             line = [quantity(points[-1]) * value / ends[1] for value in ends]
             panel.plot(ends, line, color="0.6", linestyle="--", linewidth=1, label="in proportion", zorder=0)
-            panel.set_ylim(limits)
     for axis, panel, top in zip(axes_there, panels[1], panels[0]):
         values = sorted({point.value for points in curves for point in points if point.axis == axis})
         panel.set_xticks(values, [f"{value:,}" for value in values], fontsize="x-small")

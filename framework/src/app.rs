@@ -104,7 +104,9 @@ impl App {
             begin.add_systems((evaluate::clear_trial, opponent::predict::begin_trial));
         });
         self.systems(EndTrial, |end| {
-            end.add_systems(evaluate::record_trial.in_set(Turn(Stage::Play, 0)));
+            // Who has failed by now, in this step or in the trial, is not judged.
+            let recorded = (play::collect_faults, evaluate::record_trial).chain();
+            end.add_systems(recorded.in_set(Turn(Stage::Play, 0)));
         });
     }
 

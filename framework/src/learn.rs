@@ -15,7 +15,7 @@ use crate::opponent::{BatchPrediction, Models, Prediction};
 use crate::policy::Policies;
 use crate::record::{Records, Row};
 use crate::replay::{Batch, first_rows};
-use crate::workers::{Pace, Workers, fenced};
+use crate::workers::{Pace, Workers, fence, fenced};
 
 /// Runs an agent's or a model's part of a stage, unless its lane is lost already. Says whether it came to its end. What
 /// has befallen single seeds in this step does not keep the others of the lane from going on.
@@ -118,11 +118,18 @@ pub(crate) fn check_rows(
     }
 }
 
-/// Every learner says how large a batch it wants after this step.
-pub(crate) fn request<A: Algorithm>(environments: Query<&Clock>, mut agents: Query<(&A, &PlaysIn, &mut BatchRequest)>) {
-    for (algorithm, plays_in, mut request) in &mut agents {
-        let Ok(clock) = environments.get(plays_in.0) else { continue };
-        request.0 = algorithm.batch_at(clock.step);
+/// Every learner says how large a batch it wants after this step; in a lane that is lost nobody wants any.
+pub(crate) fn request<A: Algorithm>(
+    environments: Query<(&Clock, &Health)>,
+    mut agents: Query<(&A, &PlaysIn, &mut BatchRequest, &mut Faults, &mut Busy)>,
+) {
+    for (algorithm, plays_in, mut request, mut faults, mut busy) in &mut agents {
+        let Ok((clock, health)) = environments.get(plays_in.0) else { continue };
+        request.0 = 0;
+        attempt(health, &mut faults, &mut busy, || {
+            request.0 = algorithm.batch_at(clock.step);
+            Ok(())
+        });
     }
 }
 
@@ -151,8 +158,9 @@ pub(crate) fn target<A: Algorithm>(
         }
         let predictions: SmallVec<[&[f32]; 8]> =
             batch_predictions(of, &models).iter().map(|prediction| &prediction.next.actions[..]).collect();
+        // Others read it, whatever becomes of this agent.
+        target.values.resize(batch.terminated.len() * action.width, 0.0);
         attempt(health, &mut faults, &mut busy, || {
-            target.values.resize(batch.terminated.len() * action.width, 0.0);
             let seen = &batch.players[agent.player].next_observation;
             algorithm.target_action(seen, &predictions, &mut target.values);
             Ok(())
@@ -186,54 +194,70 @@ pub(crate) fn update<A: Algorithm>(
             if request.0 == 0 {
                 return;
             }
-            // The batch is as large as the largest that a player asked for; this one gets what it asked for.
-            let (own, rows) = (batch.first(request.0), batch.terminated.len());
-            let target_actions: SmallVec<[Cow<[f32]>; 8]> = (targets.iter_many(players.agents()).flatten())
-                .map(|target| first_rows(&target.values, rows, batch.size, request.0))
-                .collect();
-            let target_actions: SmallVec<[&[f32]; 8]> = target_actions.iter().map(|actions| &actions[..]).collect();
-            let predictions: SmallVec<[Cow<BatchPrediction>; 8]> = (batch_predictions(of, &models).into_iter())
-                .map(|prediction| prediction.first(rows, batch.size, request.0))
-                .collect();
-            let predictions: SmallVec<[&BatchPrediction; 8]> =
-                predictions.iter().map(|prediction| &**prediction).collect();
-            let policies: SmallVec<[&[f64]; 8]> = policies
-                .iter_many(players.agents())
-                .map(|policies| policies.ok().flatten().map_or(&[][..], |policies| &policies.0))
-                .collect();
-            let lesson = Lesson {
-                step: clock.step,
-                batch: &own,
-                target_actions: &target_actions,
-                policies: &policies,
-                predictions: &predictions,
-            };
-            attempt(health, &mut faults, &mut busy, || algorithm.learn(&lesson));
+            attempt(health, &mut faults, &mut busy, || {
+                // The batch is as large as the largest that a player asked for; this one gets what it asked for.
+                let (own, rows) = (batch.first(request.0), batch.terminated.len());
+                let target_actions: SmallVec<[Cow<[f32]>; 8]> = (targets.iter_many(players.agents()).flatten())
+                    .map(|target| first_rows(&target.values, rows, batch.size, request.0))
+                    .collect();
+                let target_actions: SmallVec<[&[f32]; 8]> = target_actions.iter().map(|actions| &actions[..]).collect();
+                let predictions: SmallVec<[Cow<BatchPrediction>; 8]> = (batch_predictions(of, &models).into_iter())
+                    .map(|prediction| prediction.first(rows, batch.size, request.0))
+                    .collect();
+                let predictions: SmallVec<[&BatchPrediction; 8]> =
+                    predictions.iter().map(|prediction| &**prediction).collect();
+                let policies: SmallVec<[&[f64]; 8]> = policies
+                    .iter_many(players.agents())
+                    .map(|policies| policies.ok().flatten().map_or(&[][..], |policies| &policies.0))
+                    .collect();
+                algorithm.learn(&Lesson {
+                    step: clock.step,
+                    batch: &own,
+                    target_actions: &target_actions,
+                    policies: &policies,
+                    predictions: &predictions,
+                })
+            });
         },
     );
 }
 
 /// The policies that are played from now on, for others to read.
-pub(crate) fn publish<A: Algorithm>(mut agents: Query<(&A, &mut Policies)>) {
-    for (algorithm, mut published) in &mut agents {
-        if let Some(policies) = algorithm.policies() {
-            published.0.copy_from_slice(policies);
-        }
+pub(crate) fn publish<A: Algorithm>(
+    environments: Query<&Health>,
+    mut agents: Query<(&A, &PlaysIn, &mut Policies, &mut Faults, &mut Busy)>,
+) {
+    for (algorithm, plays_in, mut published, mut faults, mut busy) in &mut agents {
+        let Ok(health) = environments.get(plays_in.0) else { continue };
+        attempt(health, &mut faults, &mut busy, || {
+            if let Some(policies) = algorithm.policies() {
+                published.0.copy_from_slice(policies);
+            }
+            Ok(())
+        });
     }
 }
 
 /// What algorithms say of themselves, for the records.
 pub(crate) fn metrics<A: Algorithm>(
     mut records: ResMut<Records>,
-    environments: Query<(&Environment, &Lane, &Clock, &Health)>,
+    mut environments: Query<(&Environment, &Lane, &Clock, &mut Health)>,
     agents: Query<(&A, &Agent, &PlaysIn)>,
 ) {
     for (algorithm, agent, plays_in) in &agents {
-        let Ok((environment, lane, clock, health)) = environments.get(plays_in.0) else { continue };
-        algorithm.metrics(&mut |metric, seed, value| {
-            if health.is_well(seed) {
-                records.push(Row::new(environment, clock, Some(agent.player), lane.seeds[seed], metric, value));
-            }
+        let Ok((environment, lane, clock, mut health)) = environments.get_mut(plays_in.0) else { continue };
+        if health.is_lost() {
+            continue;
+        }
+        let said = fence(|| {
+            algorithm.metrics(&mut |metric, seed, value| {
+                if health.is_well(seed) {
+                    records.push(Row::new(environment, clock, Some(agent.player), lane.seeds[seed], metric, value));
+                }
+            });
         });
+        if let Err(what) = said {
+            health.fail(None, clock.step, &format!("player {}: its metrics {what}", agent.player));
+        }
     }
 }

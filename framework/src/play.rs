@@ -12,7 +12,7 @@ use crate::game::{Game, Joint, Status};
 use crate::opponent::ModelOf;
 use crate::replay::{Batch, Part, Recent, Replay, Window};
 use crate::stream::Stream;
-use crate::workers::{Pace, Workers, fenced};
+use crate::workers::{Pace, Workers, fence, fenced};
 
 /// Game state to what each player sees.
 pub(crate) fn observe<G: Game, P: Phase>(
@@ -101,12 +101,24 @@ pub(crate) fn play<G: Game, P: Phase>(
 /// Fresh instances for an evaluation, which depend on the seed and the episode only: evaluating more or less often
 /// changes nothing else.
 pub(crate) fn begin_trial<G: Game>(
-    mut environments: Query<(&Rules<G>, &Lane, &Clock, &mut Instances<G, Trial>, &mut Outcome<Trial>, &mut Tape<G>)>,
+    mut environments: Query<(
+        (&Rules<G>, &Lane, &Clock),
+        (&mut Instances<G, Trial>, &mut Outcome<Trial>, &mut Tape<G>, &mut Health),
+    )>,
 ) {
-    for (rules, lane, clock, mut instances, mut outcome, mut tape) in &mut environments {
+    for ((rules, lane, clock), (mut instances, mut outcome, mut tape, mut health)) in &mut environments {
+        if health.is_lost() {
+            continue;
+        }
         let purpose = format!("evaluation after episode {}", clock.episode());
         let streams = lane.seeds.iter().map(|&seed| Stream::new(lane.run_seed, seed, "environment", &purpose));
-        *instances = Instances::new(&rules.0, streams.collect(), 1);
+        match fence(|| Instances::new(&*rules.0, streams.collect(), 1)) {
+            Ok(fresh) => *instances = fresh,
+            Err(what) => {
+                health.fail(None, clock.step, &format!("the game's reset {what}"));
+                continue;
+            }
+        }
         tape.begin(&instances.states, &instances.streams);
         outcome.fresh.fill(true);
     }

@@ -109,7 +109,7 @@ pub(crate) enum Stage {
     Fit,
 }
 
-/// Adds [`Step`], [`Rollout`] and [`BeginTrial`] with their sets to the world.
+/// Adds [`Step`], [`BeginTrial`], [`Rollout`] and [`EndTrial`] with their sets to the world.
 pub(crate) fn install(world: &mut World) {
     use StepSystems::*;
     let settings =

@@ -189,6 +189,11 @@ impl Simulation {
         rows
     }
 
+    /// Environment steps done so far, per instance.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
     /// The episode that is under way, from 0.
     pub fn episode(&self) -> u64 {
         self.step / u64::from(self.run.steps)

@@ -1,6 +1,8 @@
 //! The conformance kit: what every game and every algorithm must keep, whatever its rules. One call each in their tests.
+//! Below it, how a test plays a run and reads its records.
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 
 use crate::app::App;
 use crate::episode::Episode;
@@ -9,7 +11,7 @@ use crate::loader::Plugins;
 use crate::nash;
 use crate::record::Row;
 use crate::run::{Run, RunFile};
-use crate::simulation::Simulation;
+use crate::simulation::{Failure, Simulation};
 use crate::stream::Stream;
 
 /// Steps that a random player takes per check.
@@ -242,4 +244,43 @@ pub fn resolved(mut app: App, run_file: &str) -> Simulation {
             panic!("{mistakes}{:?}\nplugins come from `cargo build --release --workspace`", plugins.problems)
         });
     Simulation::new(app, run)
+}
+
+/// Plays a simulation to its end: all that it records, the evaluation before the first step included, and the seeds that
+/// it gives up.
+pub fn play_out(simulation: &mut Simulation) -> (Vec<Row>, Vec<Failure>) {
+    let mut all = Vec::new();
+    let _ = simulation.play(|_, rows| {
+        all.extend(rows);
+        ControlFlow::Continue(())
+    });
+    (all, simulation.failures())
+}
+
+/// All that a simulation records when it is played to its end.
+///
+/// # Panics
+/// With the run and its failures, if it gives up a seed.
+#[track_caller]
+pub fn rows(simulation: &mut Simulation) -> Vec<Row> {
+    let (rows, failures) = play_out(simulation);
+    assert_eq!(failures, [], "seeds failed in {}", simulation.run().to_ron());
+    rows
+}
+
+/// What a simulation records in its last step when it is played to its end: the evaluation, where one is due then, and the
+/// learners' figures.
+///
+/// # Panics
+/// As [`rows`].
+#[track_caller]
+pub fn last_rows(simulation: &mut Simulation) -> Vec<Row> {
+    let mut rows = rows(simulation);
+    rows.retain(|row| row.step == simulation.steps());
+    rows
+}
+
+/// The values of a metric, in the order of the records.
+pub fn values(rows: &[Row], metric: &str) -> Vec<f64> {
+    rows.iter().filter(|row| row.metric == metric).map(|row| row.value).collect()
 }

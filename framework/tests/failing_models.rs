@@ -3,14 +3,13 @@
 //! tell is refused.
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
-use std::ops::ControlFlow;
-
 use equiflow::loader::Plugins;
 use equiflow::opponent::Sample;
 use equiflow::prelude::*;
 use equiflow::record::Row;
 use equiflow::run::{Run, RunFile};
 use equiflow::simulation::{Failure, Simulation};
+use equiflow::testing::play_out;
 
 params! {
     /// Two players who do numbers and get their difference.
@@ -42,12 +41,22 @@ params! {
     pub struct ListensParams {
         /// Its model.
         opponent_model: Choice = Choice::new("guess()"),
+        /// Transitions that it learns from.
+        batch: usize = 4,
+        /// Learns from this step on.
+        from: u64 = 0,
+        /// Panics, in the seed 2, while its policy is read.
+        shy: bool = false,
+        /// Panics, in the seed 2, while it says what it has learned.
+        silent: bool = false,
     }
 }
 
 /// See [`ListensParams`].
 #[derive(Component)]
 pub struct Listens {
+    params: ListensParams,
+    is_second: bool,
     streams: Vec<Stream>,
     learned: Vec<f64>,
 }
@@ -58,8 +67,9 @@ impl Algorithm for Listens {
     fn check(_: &ListensParams, _: &GameSpec, _: usize) -> Result<(), Invalid> {
         Ok(())
     }
-    fn new(_: &ListensParams, seat: &Seat) -> Self {
-        Self { streams: seat.streams("actions"), learned: vec![0.0; seat.lane.seeds.len()] }
+    fn new(params: &ListensParams, seat: &Seat) -> Self {
+        let (streams, learned) = (seat.streams("actions"), vec![0.0; seat.lane.seeds.len()]);
+        Self { params: params.clone(), is_second: seat.lane.seeds.contains(&2), streams, learned }
     }
     fn memory(_: &ListensParams) -> Option<Memory> {
         Some(Memory { capacity: 100, reads_others: false })
@@ -77,19 +87,24 @@ impl Algorithm for Listens {
         let rows = action.iter_mut().zip(predictions[0]).zip(&self.learned);
         rows.for_each(|((action, predicted), learned)| *action = 0.3 * predicted + 0.3 * learned.tanh() as f32);
     }
-    fn batch_at(&self, _: u64) -> usize {
-        4
+    fn sample_policy(&mut self, observation: &[f32], predictions: &[&[f32]], action: &mut [f32]) {
+        assert!(!(self.params.shy && self.is_second), "not before others");
+        self.mean_action(observation, predictions, action);
+    }
+    fn batch_at(&self, step: u64) -> usize {
+        if step < self.params.from { 0 } else { self.params.batch }
     }
     fn learn(&mut self, lesson: &Lesson) -> Result<(), Fault> {
-        let Sample { actions, .. } = &lesson.predictions[0].now;
-        let seeds =
-            self.learned.iter_mut().zip(actions.chunks_exact(4).zip(lesson.batch.players[0].reward.chunks_exact(4)));
+        let (Sample { actions, .. }, size) = (&lesson.predictions[0].now, self.params.batch);
+        let rewards = lesson.batch.players[0].reward.chunks_exact(size);
+        let seeds = self.learned.iter_mut().zip(actions.chunks_exact(size).zip(rewards));
         seeds.for_each(|(learned, (predicted, reward))| {
             *learned = 0.9 * *learned + predicted.iter().zip(reward).map(|(x, y)| f64::from(x * y)).sum::<f64>();
         });
         Ok(())
     }
     fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {
+        assert!(!(self.params.silent && self.is_second), "no comment");
         self.learned.iter().enumerate().for_each(|(seed, learned)| put("learned", seed, *learned));
     }
 }
@@ -168,7 +183,8 @@ impl OpponentModel for Guess {
         assert!(self.fails(How::Panic).is_none(), "out of ideas");
     }
     fn sample(&mut self, _: &[f32], actions: &mut [f32], log_ratio: &mut [f32]) {
-        let rows = actions.chunks_exact_mut(4).zip(&mut self.streams[1]);
+        let per_seed = actions.len() / self.seeds.len();
+        let rows = actions.chunks_exact_mut(per_seed).zip(&mut self.streams[1]);
         rows.for_each(|(rows, stream)| rows.fill_with(|| stream.uniform(-1.0, 1.0)));
         log_ratio.fill(0.0);
     }
@@ -193,17 +209,54 @@ impl Checkpoint for Guess {
     }
 }
 
+params! {
+    /// The opponent's true policy.
+    pub struct ReadsParams {}
+}
+
+/// See [`ReadsParams`].
+#[derive(Component)]
+pub struct Reads;
+
+impl OpponentModel for Reads {
+    type Params = ReadsParams;
+
+    const READS_POLICY: bool = true;
+
+    fn check(_: &ReadsParams, _: &GameSpec, _: usize, _: usize) -> Result<(), Invalid> {
+        Ok(())
+    }
+    fn new(_: &ReadsParams, _: &ModelSeat) -> Self {
+        Self
+    }
+    fn predict(&mut self, _: &[f32], _: &mut [f32]) {}
+    fn sample(&mut self, _: &[f32], _: &mut [f32], _: &mut [f32]) {}
+    fn mean(&mut self, _: &[f32], _: &mut [f32]) {}
+    fn log_likelihood(&mut self, _: &[f32], _: &[f32], _: &mut [f64]) {}
+    fn learn(&mut self, _: &ModelLesson) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+impl Checkpoint for Reads {
+    fn save(&self, _: &mut Snapshot) {}
+    fn restore(&mut self, _: &Snapshot) -> Result<(), SnapshotError> {
+        Ok(())
+    }
+}
+
 fn app() -> App {
     let mut app = App::new(1);
     app.add_plugin(|app| {
         app.register_game::<Apart>("apart").register_algorithm::<Listens>("listens");
-        app.register_opponent_model::<Guess>("guess");
+        app.register_opponent_model::<Guess>("guess").register_opponent_model::<Reads>("reads");
     });
     app
 }
 
-fn file(seeds: &str, lane_width: usize, models: [&str; 2]) -> RunFile {
-    let players = models.map(|model| format!("listens(opponent_model: {model})")).join(", ");
+/// Two players, each with these parameters.
+fn file(seeds: &str, lane_width: usize, players: [&str; 2]) -> RunFile {
+    let players = players.map(|parameters| format!("listens({parameters})")).join(", ");
     let text = format!(
         "Run(name: \"x\", seeds: {seeds}, episodes: 6, steps: 5, lane_width: {lane_width}, game: apart(), \
          entries: [Entry(label: \"x\", players: [{players}])])"
@@ -213,18 +266,15 @@ fn file(seeds: &str, lane_width: usize, models: [&str; 2]) -> RunFile {
 
 /// Rows and failures of a run in which the model that player 0 has of player 1 fails like this.
 fn play(seeds: &str, lane_width: usize, fault: &str) -> (Vec<Row>, Vec<Failure>) {
+    played(seeds, lane_width, [&format!("opponent_model: guess({fault})"), ""])
+}
+
+/// Rows and failures of a run of two players with these parameters.
+fn played(seeds: &str, lane_width: usize, players: [&str; 2]) -> (Vec<Row>, Vec<Failure>) {
     let mut app = app();
-    let file = file(seeds, lane_width, [&format!("guess({fault})"), "guess()"]);
+    let file = file(seeds, lane_width, players);
     let run = Run::resolve(&file, &mut app, &mut Plugins::default()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-    let mut simulation = Simulation::new(app, run);
-    let mut all = Vec::new();
-    let flow = simulation.play(|_, rows| {
-        all.extend(rows);
-        ControlFlow::Continue(())
-    });
-    assert!(flow.is_continue());
-    let failures = simulation.failures();
-    (all, failures)
+    play_out(&mut Simulation::new(app, run))
 }
 
 /// All that is in the records of some seeds, floats as bits.
@@ -279,9 +329,41 @@ fn a_model_that_panics_costs_its_lane_only() {
     }
 }
 
+/// What `players` do without seed 2 they do with it, which is lost at `step`, for this reason; in lanes of one and of two.
+fn lost_alone(players: [&str; 2], step: u64, what: &str) {
+    let (without, none) = played("[1, 3]", 1, players);
+    assert_eq!(none, []);
+    for (lane_width, lost) in [(1, &[2][..]), (2, &[1, 2])] {
+        let (rows, failures) = played("[1, 2, 3]", lane_width, players);
+        assert_eq!(failures.iter().map(|failure| failure.seed).collect::<Vec<_>>(), lost);
+        for failure in &failures {
+            assert!(failure.step == step && failure.what.starts_with(what), "{failure:?}");
+        }
+        let well: Vec<_> = [1, 3].into_iter().filter(|seed| !lost.contains(seed)).collect();
+        assert_eq!(of(&rows, &well), of(&without, &well), "lanes of {lane_width}");
+    }
+}
+
+#[test]
+fn a_lane_that_is_lost_before_somebody_learns_stays_lost() {
+    let panics = "opponent_model: guess(seed: 2, how: panic)";
+    let what = "player 0's model of player 1: panicked: out of ideas (";
+    // Player 1 would want more than was drawn last.
+    lost_alone([&format!("{panics}, batch: 2"), "from: 15"], 8, what);
+    // It would be shown what its opponent did in a batch that never was.
+    lost_alone([&format!("{panics}, from: 20"), "from: 20, opponent_model: reads()"], 8, what);
+}
+
+#[test]
+fn an_agent_that_panics_when_it_is_asked_costs_its_lane_only() {
+    let reads = "opponent_model: reads()";
+    lost_alone(["shy: true", reads], 1, "player 0: panicked: not before others (");
+    lost_alone(["silent: true", reads], 5, "player 0: its metrics panicked: no comment (");
+}
+
 #[test]
 fn a_model_that_needs_values_is_refused_where_the_agent_has_none() {
-    let file = file("[1]", 1, ["guess()", "guess(values: true)"]);
+    let file = file("[1]", 1, ["", "opponent_model: guess(values: true)"]);
     let mistakes = Run::resolve(&file, &mut app(), &mut Plugins::default()).err().unwrap();
     let [mistake] = &mistakes[..] else { panic!("{mistakes:?}") };
     let (_, place) = mistake.place.clone().unwrap();

@@ -2,19 +2,20 @@
 //! the run are the same, to the bit, as without them.
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
-use std::ops::ControlFlow;
-
 use equiflow::loader::Plugins;
 use equiflow::prelude::*;
 use equiflow::record::Row;
 use equiflow::run::{Run, RunFile};
 use equiflow::simulation::{Failure, Simulation};
+use equiflow::testing::play_out;
 
 params! {
     /// A walk on a line; player 0 gets where it is.
     pub struct Walk {
         /// Panics when it has gone so far.
         edge: f32 = 1e9,
+        /// Panics when it would begin so far out.
+        start: f32 = 1.0,
     }
 }
 
@@ -30,7 +31,9 @@ impl Game for Walk {
         GameSpec::sequential(vec![player; 2])
     }
     fn reset(&self, rng: &mut Stream) -> f32 {
-        rng.uniform(-1.0, 1.0)
+        let place: f32 = rng.uniform(-1.0, 1.0);
+        assert!(place.abs() <= self.start, "nowhere to begin");
+        place
     }
     fn observe(&self, place: &f32, _player: usize, out: &mut [f32]) {
         out[0] = *place;
@@ -110,15 +113,7 @@ fn play(seeds: &str, lane_width: usize, threads: usize, entries: &str) -> (Vec<R
     });
     let file = RunFile::parse("test", text).unwrap();
     let run = Run::resolve(&file, &mut app, &mut Plugins::default()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-    let mut simulation = Simulation::new(app, run);
-    let mut all = Vec::new();
-    let flow = simulation.play(|_, rows| {
-        all.extend(rows);
-        ControlFlow::Continue(())
-    });
-    assert!(flow.is_continue());
-    let failures = simulation.failures();
-    (all, failures)
+    play_out(&mut Simulation::new(app, run))
 }
 
 /// All that is in the records of some seeds of an entry, floats as bits.
@@ -197,4 +192,30 @@ fn a_panic_of_a_game_costs_its_entry_only() {
     assert_eq!(seeds, [(1, 1), (1, 2)]);
     assert!(failures[0].what.starts_with("the game's step panicked: fell off the edge ("), "{}", failures[0].what);
     assert_eq!(of(&rows, 0, &[1, 2]), of(&without, 0, &[1, 2]));
+}
+
+#[test]
+fn a_seed_that_diverges_in_a_step_with_an_evaluation_is_not_judged_there() {
+    // The tenth step ends the second episode; its evaluation comes before the failure is counted.
+    let (rows, failures) = play("[2]", 1, 1, &failing("seed: 2, after: 9"));
+    let [failure] = &failures[..] else { panic!("{failures:?}") };
+    assert_eq!((failure.entry, failure.seed, failure.step), (1, 2, 10));
+    let lost = of(&rows, 1, &[2]);
+    assert!(!lost.is_empty() && lost.iter().all(|(_, _, step, ..)| *step <= 5), "{lost:?}");
+}
+
+#[test]
+fn a_panic_of_a_reset_at_an_evaluation_costs_its_lane_only() {
+    let (without, _) = play("[1, 2, 3]", 1, 1, STEADY);
+    // Where evaluations begin is drawn anew for each: sooner or later it is too far out, but not for all at once.
+    let both = format!("{STEADY}, Entry(label: \"edge\", all: fails(), game: walk(start: 0.9))");
+    let (rows, failures) = play("[1, 2, 3]", 1, 1, &both);
+    assert!(failures.iter().any(|failure| failure.step > 0), "{failures:?}");
+    for failure in &failures {
+        assert_eq!(failure.entry, 1);
+        assert!(failure.what.starts_with("the game's ") && failure.what.contains("nowhere to begin ("), "{failure:?}");
+        let steps: Vec<_> = of(&rows, 1, &[failure.seed]).iter().map(|(_, _, step, ..)| *step).collect();
+        assert!(steps.iter().all(|step| *step < failure.step.max(1)), "{failure:?} {steps:?}");
+    }
+    assert_eq!(of(&rows, 0, &[1, 2, 3]), of(&without, 0, &[1, 2, 3]));
 }

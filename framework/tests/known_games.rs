@@ -52,6 +52,9 @@ fn pennies_with_a_large_prize_are_mixed_by_the_other_s_payoffs() {
     close(&found.gains, &[0.75, 0.0]);
     let found = potential::potential(&form);
     assert_eq!((found.violation, found.values), (11.0, None));
+    // Column gains 2 by tails, then Row 2 by tails, Column 2 by heads and Row 5 by heads.
+    let witness = potential::Cycle { players: (1, 0), cell: 0, changed: (1, 1) };
+    assert_eq!(found.witness, Some(witness));
 }
 
 #[test]

@@ -295,3 +295,32 @@ fn a_profile_changes_no_number_and_is_kept_in_the_report() {
     assert!(said.out.contains("Play") && said.out.contains("share"), "{said:?}");
     assert!(fs::read_to_string(folder.join("summary.md")).unwrap().contains("## Where the time went"));
 }
+
+/// What a shell says of a line in which `$EQUIFLOW` is the program.
+#[cfg(unix)]
+fn shell(home: &Home, line: &str) -> Said {
+    let mut command = Command::new("sh");
+    command.args(["-c", line]).env("EQUIFLOW", home.programs().join("equiflow")).current_dir(home.path(""));
+    common::said(command.env_remove("EQUIFLOW_PLUGINS").env_remove("RUST_BACKTRACE"))
+}
+
+#[test]
+#[cfg(unix)]
+fn a_run_of_many_seeds_needs_few_open_files() {
+    let home = home(RUN);
+    done(&shell(&home, "ulimit -n 64 && \"$EQUIFLOW\" run run.ron --seeds 100"));
+    let [folder] = &results(&home)[..] else { panic!("{:?}", results(&home)) };
+    let seeds = fs::read_dir(folder.join("tensorboard/random")).unwrap().count();
+    assert_eq!(seeds, 100);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_reader_who_has_seen_enough_is_no_mistake() {
+    let home = home(RUN);
+    for command in ["list", "run run.ron", "describe random", "verify --markdown report.md"] {
+        let said = shell(&home, &format!("{{ \"$EQUIFLOW\" {command}; echo $? > code; }} | true"));
+        assert!(!said.err.contains("panicked"), "{command}: {}", said.err);
+        assert_eq!(fs::read_to_string(home.path("code")).unwrap().trim(), "0", "{command}: {}", said.err);
+    }
+}

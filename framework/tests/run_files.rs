@@ -141,6 +141,8 @@ refused! {
     seeds_that_are_none: GOOD, &["--seeds", "few"];
     seeds_backwards: GOOD, &["--seeds", "5..3"];
     seeds_twice: GOOD, &["--seeds", "1,2,1"];
+    seeds_without_end: GOOD, &["--seeds", "5..18446744073709551615"];
+    more_seeds_than_can_be_played: with("seeds: 3", "seeds: 18446744073709551615");
 }
 
 /// What the program says of the good file with another entry, with every plugin that the workspace has: those that carry
@@ -200,13 +202,15 @@ fn not_text() {
 /// Every run file that the workspace ships, with every plugin that the workspace has.
 #[test]
 fn the_workspaces_own_run_files_are_well() {
-    let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../runs");
-    let files = fs::read_dir(&runs).unwrap().map(|file| file.unwrap().path());
-    let files: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "ron")).collect();
-    assert!(!files.is_empty(), "no run files in {}", runs.display());
-    for file in files {
-        let output = Command::new(env!("CARGO_BIN_EXE_equiflow")).arg("check").arg(&file).output().unwrap();
-        assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
+    for folder in ["../runs", "../runs/bench"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+        let files: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "ron")).collect();
+        assert!(!files.is_empty(), "no run files in {}", folder.display());
+        for file in files {
+            let output = Command::new(env!("CARGO_BIN_EXE_equiflow")).arg("check").arg(&file).output().unwrap();
+            assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
+        }
     }
 }
 

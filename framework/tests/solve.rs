@@ -37,7 +37,7 @@ fn a_game_file_is_solved_in_a_table() {
         "pure equilibria: none",
         "extreme equilibria, mixed or pure: 1 (all)",
         "0.5000 0.5000 | 0.2857 0.7143",
-        "exact potential: no; the gains along (heads, heads) (tails, heads) (tails, tails) (heads, tails) and back sum to 11",
+        "exact potential: no; the gains along (heads, heads) (heads, tails) (tails, tails) (tails, heads) and back sum to 11",
         "social optimum: welfare 3 at (heads, heads), residual 0",
         " 1/2 1/2, 2/7 5/7   0.428571 0 ",
         "the largest lambda was reached; folds: none",
@@ -119,6 +119,28 @@ fn the_games_of_a_run_file_are_solved_each_once() {
     assert!(said.err.contains("the game `max_of_two` of entry `random` is not finite"), "{}", said.err);
 }
 
+/// Folders are named after games; one whose parameters fill a page goes by its number.
+#[test]
+fn several_games_have_a_folder_each() {
+    let home = Home::new();
+    let plugin = built("matrix");
+    fs::copy(&plugin, home.programs().join(plugin.file_name().unwrap())).unwrap();
+    let row = "[0.12345678901234, 1.12345678901234, 2.12345678901234, 3.12345678901234]";
+    let table = format!("[{row}, {row}]");
+    let run = format!(
+        r#"Run(name: "a run", seeds: 1, episodes: 1, steps: 1, game: matching_pennies(), entries: [
+            random(),
+            Entry(label: "long", all: random(), game: matrix(payoffs: [{table}, {table}])),
+        ])"#
+    );
+    fs::write(home.path("run.ron"), run).unwrap();
+    let said = home.run(&["solve", "run.ron", "--out", "found"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    assert!(said.out.contains("path and solution in found/matching_pennies-"), "{}", said.out);
+    assert!(said.out.ends_with("path and solution in found/game-2\n"), "{}", said.out);
+    assert!(home.path("found/game-2/solution.json").is_file());
+}
+
 #[test]
 fn what_is_broken_off_or_refused_for_its_size_is_said() {
     let home = Home::new();
@@ -145,6 +167,8 @@ fn mistakes_are_told_with_their_place() {
     fs::write(home.path("huge.nfg"), "NFG 1 R \"\" { \"A\" \"B\" } { 1000000000 1000000000 } 1 2 3").unwrap();
     fs::write(home.path("long.nfg"), format!("NFG 1 R \"\" {{ \"A\" }} {{ 1 }} {}", "9".repeat(1 << 20))).unwrap();
     fs::write(home.path("deep.nfg"), "{".repeat(1 << 20)).unwrap();
+    let [names, ones, zeros] = ["\"p\" ", "1 ", "0 "].map(|text| text.repeat(20_000));
+    fs::write(home.path("crowd.nfg"), format!("NFG 1 R \"\" {{ {names} }} {{ {ones} }} {zeros}")).unwrap();
     let huge_file = fs::File::create(home.path("sparse.nfg")).unwrap();
     huge_file.set_len(1 << 40).unwrap();
     for (args, expected) in [
@@ -152,6 +176,7 @@ fn mistakes_are_told_with_their_place() {
         (&["word.nfg"], &["found `four`", "word.nfg:2:7", "help: expected a payoff"]),
         (&["huge.nfg"], &["1000000000000000000 cells with 2000000000000000000 payoffs", "at most 8388608"]),
         (&["long.nfg"], &["the number has 1048576 digits", "at most 1000"]),
+        (&["crowd.nfg"], &["the game has more than 1000 players", "help: expected at most 1000"]),
         (&["deep.nfg"], &["found `{`", "expected `NFG`"]),
         (&["sparse.nfg"], &["more than 256 MiB"]),
         (&["pennies.nfg", "--profile", "1 0 1"], &["the profile has 3 numbers", "expected 4"]),

@@ -114,7 +114,7 @@ impl Actor {
             if uniform {
                 self.space.sample(stream, action);
             } else {
-                self.explorer.perturb_seed(row, stream, action);
+                self.explorer.perturb(row, stream, action);
             }
         }
     }
@@ -162,6 +162,33 @@ pub fn check_box(game: &GameSpec, player: usize) -> Result<(), Invalid> {
 /// What it is instead.
 pub fn check_positive(field: &'static str, value: f64) -> Result<(), Invalid> {
     check_range(field, value, value > 0.0 && value.is_finite(), "a number above 0")
+}
+
+/// Whether what learners from a memory of transitions have in common is in its range.
+///
+/// # Errors
+///
+/// The first that is not.
+pub fn check_learner(
+    hidden: &[usize],
+    (discount, target_rate): (f64, f64),
+    (batch, buffer, learn_every): (usize, usize, u64),
+) -> Result<(), Invalid> {
+    check_range("hidden", format!("{hidden:?}"), !hidden.contains(&0), "widths of at least 1")?;
+    check_range("discount", discount, (0.0..=1.0).contains(&discount), "0 to 1")?;
+    check_range("target_rate", target_rate, (0.0..=1.0).contains(&target_rate), "0 to 1")?;
+    check_range("batch", batch, batch > 0, "at least 1")?;
+    check_range("buffer", buffer, buffer > 0, "at least 1")?;
+    check_range("learn_every", learn_every, learn_every > 0, "at least 1")
+}
+
+/// Whether the strength of a penalty is a number of at least 0.
+///
+/// # Errors
+///
+/// What it is instead.
+pub fn check_penalty(field: &'static str, value: f64) -> Result<(), Invalid> {
+    check_range(field, value, value >= 0.0 && value.is_finite(), "a number of at least 0")
 }
 
 /// Whether a parameter is in its range.

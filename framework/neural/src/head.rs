@@ -341,7 +341,8 @@ impl Head {
         loss.clear();
         let rows = outputs.chunks_exact(*n).zip(q.chunks_exact(*n));
         for ((outputs, q), out) in rows.zip(out.chunks_exact_mut(*n)) {
-            let cost = |k: usize| temperature * log_probability(outputs, k) - q[k].to_f64();
+            let normaliser = log_normaliser(outputs);
+            let cost = |k: usize| temperature * (outputs[k].to_f64() - normaliser) - q[k].to_f64();
             let mean: f64 = probabilities(outputs).enumerate().map(|(k, p)| p * cost(k)).sum();
             for (k, (p, out)) in probabilities(outputs).zip(out).enumerate() {
                 *out = T::from_f64(scale * p * (cost(k) - mean));
@@ -377,10 +378,6 @@ fn choose<T: Real>(outputs: &[T], noise: f64) -> usize {
         }
     }
     outputs.len() - 1
-}
-
-fn log_probability<T: Real>(outputs: &[T], choice: usize) -> f64 {
-    outputs[choice].to_f64() - log_normaliser(outputs)
 }
 
 /// The logarithm of the sum of exponentials.

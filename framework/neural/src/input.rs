@@ -55,11 +55,15 @@ pub fn side_by_side<T: Real>(blocks: &[Block<T>], out: &mut Vec<T>) {
     let mut start = 0;
     for block in blocks {
         assert_eq!(block.values.len() / block.width * block.times, rows, "rows of a block {} wide", block.width);
-        for (row, out) in out.chunks_exact_mut(columns).enumerate() {
-            let values = &block.values[row / block.times * block.width..][..block.width];
-            match block.choices {
-                None => out[start..start + block.width].copy_from_slice(values),
-                Some(_) => out[start + values[0].to_f64() as usize] = T::from_f64(1.0),
+        let groups = out.chunks_exact_mut(columns * block.times).zip(block.values.chunks_exact(block.width));
+        for (rows, values) in groups {
+            for out in rows.chunks_exact_mut(columns) {
+                match (block.choices, values) {
+                    // Mostly it is one number, for which a call of memcpy costs more than it does.
+                    (None, [x]) => out[start] = *x,
+                    (None, _) => out[start..start + block.width].copy_from_slice(values),
+                    (Some(_), _) => out[start + values[0].to_f64() as usize] = T::from_f64(1.0),
+                }
             }
         }
         start += block.columns();

@@ -34,16 +34,28 @@ impl Step {
         finite.enumerate().filter(|(_, finite)| !finite).map(|(seed, _)| seed)
     }
 
-    /// That no seed failed; `what` names the network. In a discrete game nothing else tells: a network of NaN still chooses.
+    /// That no seed failed in any of the steps of an update, given with the names of their networks. In a discrete game
+    /// nothing else tells: a network of NaN still chooses.
     ///
     /// # Errors
-    /// Those that did.
-    pub fn check(&self, what: &str) -> Result<(), Fault> {
-        let seeds: Vec<_> = self.failed().collect();
-        match seeds.is_empty() {
-            true => Ok(()),
-            false => Err(Fault { seeds, what: format!("its {what} has diverged: a loss or gradient is not finite") }),
+    /// All that did.
+    pub fn check<'a>(steps: impl IntoIterator<Item = (&'a str, &'a Self)>) -> Result<(), Fault> {
+        let (mut names, mut seeds) = (Vec::new(), Vec::new());
+        for (name, step) in steps {
+            let before = seeds.len();
+            seeds.extend(step.failed());
+            if seeds.len() > before {
+                names.push(name);
+            }
         }
+        if seeds.is_empty() {
+            return Ok(());
+        }
+        seeds.sort_unstable();
+        seeds.dedup();
+        let verb = if names.len() == 1 { "has" } else { "have" };
+        let what = format!("its {} {verb} diverged: a loss or gradient is not finite", names.join(" and "));
+        Err(Fault { seeds, what })
     }
 }
 
@@ -195,6 +207,22 @@ mod tests {
         let pairs =
             step.loss.iter().zip(&auto_step.loss).chain(step.gradient_norm.iter().zip(&auto_step.gradient_norm));
         pairs.for_each(|(ours, theirs)| assert!((ours - theirs).abs() < 1e-12, "{step:?} {auto_step:?}"));
+    }
+
+    #[test]
+    fn every_seed_that_failed_is_told() {
+        let step =
+            |loss: [f64; 3]| Step { loss: loss.into_iter().collect(), gradient_norm: [1.0; 3].into_iter().collect() };
+        let (critic, actor) = (step([1.0, f64::NAN, 2.0]), step([f64::INFINITY, f64::NAN, 0.0]));
+        let fault = Step::check([("critic", &critic), ("actor", &actor)]).unwrap_err();
+        assert_eq!(fault.seeds, [0, 1]);
+        assert_eq!(fault.what, "its critic and actor have diverged: a loss or gradient is not finite");
+        let fault = Step::check([("critic", &critic)]).unwrap_err();
+        assert_eq!(
+            (fault.seeds, fault.what.as_str()),
+            (vec![1], "its critic has diverged: a loss or gradient is not finite")
+        );
+        assert_eq!(Step::check([("critic", &step([1.0; 3]))]), Ok(()));
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub mod threads;
 pub mod testing;
 
 pub use action_box::ActionBox;
-pub use actor::{Actor, ActorParams, WarmupPlay, check_box, check_positive, check_range};
+pub use actor::{Actor, ActorParams, WarmupPlay, check_box, check_learner, check_penalty, check_positive, check_range};
 pub use adam::{Adam, AdamParams};
 pub use choice_actor::ChoiceActor;
 pub use convert::{join, numbers, tensor};

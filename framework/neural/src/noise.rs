@@ -2,7 +2,9 @@
 //!
 //! Plain `f32`, no tensors. Every seed draws from its own stream.
 
+use crate::actor::check_range;
 use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
+use equiflow::params::Invalid;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,24 @@ pub enum Noise {
     },
 }
 
+impl Noise {
+    /// Whether it stays finite: nothing below 0, and a pull that does not throw the process further out than it was.
+    ///
+    /// # Errors
+    /// What it is instead.
+    pub fn check(&self, field: &'static str) -> Result<(), Invalid> {
+        let fits = |x: f32| x >= 0.0 && x.is_finite();
+        let (all, expected) = match *self {
+            Self::OrnsteinUhlenbeck { theta, sigma, dt } => (
+                fits(theta) && fits(sigma) && fits(dt) && theta * dt < 2.0,
+                "theta, sigma and dt of at least 0, and theta times dt below 2",
+            ),
+            Self::Gaussian { sigma } => (fits(sigma), "a sigma of at least 0"),
+        };
+        check_range(field, format!("{self:?}"), all, expected)
+    }
+}
+
 fn theta() -> f32 {
     0.15
 }
@@ -53,35 +73,27 @@ impl Default for Noise {
     }
 }
 
-/// Adds [`Noise`] to the actions of a lane.
+/// Adds [`Noise`] to the actions of a lane, row by row; a seed has a row for every instance of the game.
 #[derive(Clone, Debug)]
 pub struct Explorer {
     noise: Noise,
     low: Vec<f32>,
     high: Vec<f32>,
-    /// The process of each seed and dimension, `[S, A]`; unused by Gaussian noise.
+    /// The process of each row and dimension, `[rows, A]`; unused by Gaussian noise.
     state: Vec<f32>,
 }
 
 impl Explorer {
     /// Noise for actions within the given bounds, all processes at 0.
-    pub fn new(noise: Noise, low: &[f32], high: &[f32], seeds: usize) -> Self {
+    pub fn new(noise: Noise, low: &[f32], high: &[f32], rows: usize) -> Self {
         assert_eq!(low.len(), high.len(), "bounds of different lengths");
-        Explorer { noise, low: low.to_vec(), high: high.to_vec(), state: vec![0.0; seeds * low.len()] }
+        Explorer { noise, low: low.to_vec(), high: high.to_vec(), state: vec![0.0; rows * low.len()] }
     }
 
-    /// Adds noise to the actions `[S, A]` and clips them to the bounds. Seed `k` draws from `streams[k]`.
-    pub fn perturb<R: Rng>(&mut self, streams: &mut [R], action: &mut [f32]) {
-        assert_eq!(action.len(), self.state.len(), "actions of a lane of another shape");
-        for (seed, (stream, action)) in streams.iter_mut().zip(action.chunks_exact_mut(self.low.len())).enumerate() {
-            self.perturb_seed(seed, stream, action);
-        }
-    }
-
-    /// The same for the action `[A]` of one seed.
-    pub fn perturb_seed<R: Rng>(&mut self, seed: usize, stream: &mut R, action: &mut [f32]) {
+    /// Adds noise to the action `[A]` of a row and clips it to the bounds.
+    pub fn perturb<R: Rng>(&mut self, row: usize, stream: &mut R, action: &mut [f32]) {
         let dims = self.low.len();
-        let state = &mut self.state[seed * dims..][..dims];
+        let state = &mut self.state[row * dims..][..dims];
         for (((x, state), low), high) in action.iter_mut().zip(state).zip(&self.low).zip(&self.high) {
             let normal: f32 = StandardNormal.sample(stream);
             *x += match self.noise {
@@ -95,10 +107,10 @@ impl Explorer {
         }
     }
 
-    /// Puts one seed's processes back to 0, at the start of an episode.
-    pub fn reset(&mut self, seed: usize) {
+    /// Puts a row's processes back to 0, at the start of an episode.
+    pub fn reset(&mut self, row: usize) {
         let dims = self.low.len();
-        self.state[seed * dims..][..dims].fill(0.0);
+        self.state[row * dims..][..dims].fill(0.0);
     }
 }
 
@@ -135,7 +147,7 @@ mod tests {
         let count = 200_000;
         for _ in 0..count {
             let mut action = [0.0];
-            explorer.perturb_seed(0, &mut stream, &mut action);
+            explorer.perturb(0, &mut stream, &mut action);
             square += f64::from(action[0]).powi(2);
             lagged += f64::from(action[0]) * before;
             before = f64::from(action[0]);
@@ -157,24 +169,35 @@ mod tests {
     }
 
     #[test]
-    fn actions_stay_in_the_box_and_seeds_do_not_mix() {
+    fn actions_stay_in_the_box_and_rows_do_not_mix() {
         let noise = Noise::Gaussian { sigma: 5.0 };
         let (low, high) = ([-1.0, 0.0], [1.0, 0.5]);
         let mut lane = Explorer::new(noise, &low, &high, 2);
-        let mut actions = [0.0; 4];
-        lane.perturb(&mut [stream(1), stream(2)], &mut actions);
+        let mut actions = [[0.0; 2]; 2];
+        actions.iter_mut().enumerate().for_each(|(row, action)| lane.perturb(row, &mut stream(row as u64), action));
         let mut alone = Explorer::new(noise, &low, &high, 1);
         let mut action = [0.0; 2];
-        alone.perturb(&mut [stream(2)], &mut action);
-        assert_eq!(actions[2..], action);
-        assert!(actions.chunks(2).all(|a| (-1.0..=1.0).contains(&a[0]) && (0.0..=0.5).contains(&a[1])));
+        alone.perturb(0, &mut stream(1), &mut action);
+        assert_eq!(actions[1], action);
+        assert!(actions.iter().all(|a| (-1.0..=1.0).contains(&a[0]) && (0.0..=0.5).contains(&a[1])));
+    }
+
+    #[test]
+    fn a_process_that_would_run_away_is_refused() {
+        let process = |theta, dt| Noise::OrnsteinUhlenbeck { theta, sigma: 0.3, dt };
+        for noise in [process(0.15, -1.0), process(3.0, 1.0), process(f32::NAN, 1.0), Noise::Gaussian { sigma: -1.0 }] {
+            let refused = noise.check("noise").unwrap_err();
+            assert!(refused.what.contains("out of range"), "{noise:?}: {}", refused.what);
+        }
+        for noise in [Noise::default(), process(1.9, 1.0), process(0.0, 0.01), Noise::Gaussian { sigma: 0.0 }] {
+            assert!(noise.check("noise").is_ok(), "{noise:?}");
+        }
     }
 
     #[test]
     fn a_checkpoint_continues_the_process_and_a_reset_ends_it() {
         let mut explorer = Explorer::new(Noise::default(), &[-1.0], &[1.0], 2);
-        let mut streams = [stream(1), stream(2)];
-        explorer.perturb(&mut streams, &mut [0.0; 2]);
+        (0..2).for_each(|row| explorer.perturb(row, &mut stream(row as u64), &mut [0.0]));
         let mut copy = Explorer::new(Noise::default(), &[-1.0], &[1.0], 2);
         copy.restore(&Snapshot::of(&explorer)).unwrap();
         assert_eq!(copy.state, explorer.state);

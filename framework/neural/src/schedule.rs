@@ -55,12 +55,19 @@ impl Schedule {
         let above = |x: f64| x > 0.0 && x.is_finite();
         let fits = match *self {
             Self::Constant(value) => above(value),
-            Self::Geometric { from, to, hold, at } => above(from) && above(to) && hold <= at,
+            Self::Geometric { from, to, hold, at } => above(from) && above(to) && above(to / from) && hold <= at,
+            // It is greatest at the start, long before `after` perhaps.
             Self::Decay { floor, scale, rate, after } => {
-                above(floor) && scale >= 0.0 && rate >= 0.0 && [scale, rate, after].iter().all(|x| x.is_finite())
+                let finite = [scale, rate, after].iter().all(|x| x.is_finite());
+                above(floor) && scale >= 0.0 && rate >= 0.0 && finite && above(self.at(0))
             }
         };
-        check_range(field, format!("{self:?}"), fits, "numbers above 0, and steps in their order")
+        check_range(
+            field,
+            format!("{self:?}"),
+            fits,
+            "finite numbers above 0 from the first step on, and steps in their order",
+        )
     }
 }
 
@@ -79,6 +86,9 @@ mod tests {
         close(Schedule::Constant(0.3).at(7), 0.3);
         assert!(geometric.check("temperature").is_ok());
         assert!(Schedule::Constant(0.0).check("temperature").is_err());
+        let early = Schedule::Decay { floor: 0.1, scale: 1.0, rate: 1.0, after: 1000.0 };
+        assert!(!early.at(0).is_finite() && early.check("temperature").is_err());
+        assert!(Schedule::Geometric { from: 1e-300, hold: 0, to: 1e300, at: 8 }.check("temperature").is_err());
         assert!(Schedule::Geometric { from: 1.0, hold: 9, to: 1.0, at: 8 }.check("temperature").is_err());
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn bench(args: &BenchArgs, global: &Global) -> ExitCode {
     let middle = (all.len() - 1) / 2;
     let figures = Figures { runs, rss_mb: peak_memory(), ..all.swap_remove(middle) };
     match serde_json::to_string(&figures) {
-        Ok(line) => println!("RESULT {line}"),
+        Ok(line) => say!("RESULT {line}\n"),
         Err(error) => {
             eprintln!("error: the figures cannot be written as JSON: {error}");
             return failed();

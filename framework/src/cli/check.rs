@@ -23,8 +23,8 @@ pub(super) fn check(args: &CheckArgs, global: &Global) -> ExitCode {
     let mut mistakes = Vec::new();
     for path in &args.files {
         match resolve(path, &args.changes, &mut app, &mut plugins) {
-            Ok(run) => println!(
-                "{}: all well; {} entries x {} seeds x {} episodes x {} steps",
+            Ok(run) => say!(
+                "{}: all well; {} entries x {} seeds x {} episodes x {} steps\n",
                 path.display(),
                 run.entries.len(),
                 run.seeds.len(),

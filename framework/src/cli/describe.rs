@@ -22,7 +22,7 @@ pub(super) fn describe(args: &DescribeArgs, global: &Global) -> ExitCode {
     let mut app = App::default();
     match find(&args.name, &mut app, &mut plugins) {
         Ok(text) => {
-            print!("{text}");
+            say!("{text}");
             ExitCode::SUCCESS
         }
         Err(Missing::Unknown(names)) => {

@@ -10,23 +10,23 @@ use crate::plugin::BUILD_ID;
 
 pub(super) fn doctor(global: &Global) -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("program    {}", std::env::current_exe().map_or("unknown".to_owned(), |path| path.display().to_string()));
-    println!("framework  {BUILD_ID}");
-    println!("machine    {} cores, {} {}", cores, std::env::consts::OS, std::env::consts::ARCH);
-    println!("libtorch   {}", libtorch());
+    say!("program    {}\n", std::env::current_exe().map_or("unknown".to_owned(), |path| path.display().to_string()));
+    say!("framework  {BUILD_ID}\n");
+    say!("machine    {} cores, {} {}\n", cores, std::env::consts::OS, std::env::consts::ARCH);
+    say!("libtorch   {}\n", libtorch());
     let folders = Plugins::folders(&global.plugins);
     for folder in &folders {
-        println!("plugins    searched for in {}", folder.display());
+        say!("plugins    searched for in {}\n", folder.display());
     }
     let mut plugins = Plugins::discover(&folders);
     let mut app = App::default();
     plugins.load_all(&mut app);
     for file in &plugins.files {
-        println!("plugin     {} loads ({})", file.manifest.name, file.path.display());
+        say!("plugin     {} loads ({})\n", file.manifest.name, file.path.display());
     }
     print_problems(&plugins);
     if plugins.problems.is_empty() {
-        println!("all well");
+        say!("all well\n");
         ExitCode::SUCCESS
     } else {
         failed()

@@ -1,5 +1,10 @@
 //! The program's commands, one file each. Exit codes: 0 done, 1 some part failed, 2 bad input.
 
+/// Prints to standard output, as `print!` does, but see [`print`].
+macro_rules! say {
+    ($($text:tt)*) => { $crate::cli::print(format_args!($($text)*)) };
+}
+
 mod bench;
 mod check;
 mod describe;
@@ -10,7 +15,7 @@ mod run;
 mod solve;
 mod verify;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -99,6 +104,17 @@ pub fn main() -> ExitCode {
         Command::Solve(args) => solve::solve(&args, &cli.global),
         Command::Verify(args) => verify::verify(&args),
         Command::Doctor => doctor::doctor(&cli.global),
+    }
+}
+
+/// Prints to standard output. A reader who has seen enough (`| head`) is no mistake; anything else ends the program.
+fn print(text: std::fmt::Arguments) {
+    match std::io::stdout().write_fmt(text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("error: writing to standard output failed: {error}");
+            std::process::exit(1);
+        }
+        _ => {}
     }
 }
 

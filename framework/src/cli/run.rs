@@ -144,13 +144,13 @@ impl Recorded {
         self.sink.flush()?;
         let busy = self.simulation.busy_seconds();
         let run = self.simulation.run();
-        let limit = u64::from(run.steps);
-        let done = self.simulation.episode() * limit;
-        let all = (run.seeds.len() * run.instances) as f64 * done as f64;
+        let (limit, done) = (u64::from(run.steps), self.simulation.step());
         for (index, entry) in self.manifest.entries.iter_mut().enumerate() {
-            entry.busy_seconds = busy[index];
-            entry.steps_per_second = (busy[index] > 0.0).then(|| all / busy[index]);
             let mine = failures.iter().filter(|failure| failure.entry == index);
+            let missing: u64 = mine.clone().map(|failure| done.saturating_sub(failure.step)).sum();
+            let played = (run.seeds.len() as u64 * done - missing) * run.instances as u64;
+            entry.busy_seconds = busy[index];
+            entry.steps_per_second = (busy[index] > 0.0).then(|| played as f64 / busy[index]);
             entry.failed_seeds = mine.map(|failure| failed_seed(failure, limit)).collect();
         }
         // While the records are written no world advances.
@@ -164,14 +164,16 @@ impl Recorded {
         };
         self.manifest.write(&self.folder).map_err(io::Error::other)?;
         let summary = write_all(&self.folder).map_err(io::Error::other)?;
-        drawings::write(&self.folder, self.simulation.run()).map_err(io::Error::other)?;
-        print!("{}", table::terminal(&summary));
-        println!("results in {}", self.folder.display());
+        say!("{}results in {}\n", table::terminal(&summary), self.folder.display());
+        let drawn = drawings::write(&self.folder, self.simulation.run());
+        if let Err(error) = &drawn {
+            eprintln!("error: {error}; all else is written");
+        }
         if interrupted {
             let (done, all) = (self.simulation.episode(), self.simulation.run().episodes);
             tracing::warn!("interrupted after {done} of {all} episodes");
         }
-        Ok(if self.manifest.outcome == Outcome::Done { ExitCode::SUCCESS } else { failed() })
+        Ok(if self.manifest.outcome == Outcome::Done && drawn.is_ok() { ExitCode::SUCCESS } else { failed() })
     }
 }
 

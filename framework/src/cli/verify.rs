@@ -55,9 +55,9 @@ pub(super) fn verify(args: &VerifyArgs) -> ExitCode {
     }
     if !to_stdout(&args.markdown) && !to_stdout(&args.json) {
         if args.statements.is_empty() {
-            print!("{}", overview(&findings));
+            say!("{}", overview(&findings));
         } else {
-            print!("{}", findings.iter().map(section).collect::<Vec<_>>().join("\n"));
+            say!("{}", findings.iter().map(section).collect::<Vec<_>>().join("\n"));
         }
     }
     let json_text = || serde_json::to_string_pretty(&json(&findings)).map(|text| text + "\n");
@@ -67,7 +67,7 @@ pub(super) fn verify(args: &VerifyArgs) -> ExitCode {
         let Some(file) = file else { continue };
         let written = text.and_then(|text| {
             if file.as_os_str() == "-" {
-                print!("{text}");
+                say!("{text}");
                 return Ok(());
             }
             std::fs::write(file, text).map_err(|error| error.to_string())

@@ -107,15 +107,15 @@ pub(crate) fn publish<A: Algorithm>(
             return;
         }
         let predictions = batch_predictions(of, &models);
+        let BatchPolicySample { now, next } = &mut *published;
+        // Others read it, whatever becomes of this agent.
+        for sample in [&mut *now, &mut *next] {
+            sample.resize(batch.terminated.len() * action.width, 0.0);
+        }
         attempt(health, &mut faults, &mut busy, || {
             let seen = &batch.players[agent.player];
-            let BatchPolicySample { now, next } = &mut *published;
-            let mut sample = |observation: &[f32], shown: &[&[f32]], out: &mut Vec<f32>| {
-                out.resize(batch.terminated.len() * action.width, 0.0);
-                algorithm.sample_policy(observation, shown, out);
-            };
-            sample(&seen.observation, &actions(&predictions, |at| &at.now), now);
-            sample(&seen.next_observation, &actions(&predictions, |at| &at.next), next);
+            algorithm.sample_policy(&seen.observation, &actions(&predictions, |at| &at.now), now);
+            algorithm.sample_policy(&seen.next_observation, &actions(&predictions, |at| &at.next), next);
             Ok(())
         });
     });
@@ -211,17 +211,18 @@ pub(crate) fn fit<M: OpponentModel>(
     workers.for_each(&mut pace, models.iter_mut(), |(entity, mut model, of, mut faults, mut busy)| {
         let Ok((plays_in, request, siblings, exchange)) = agents.get(of.agent) else { return };
         let Ok((batch, recent, health)) = environments.get(plays_in.0) else { return };
-        let predictions = batch_predictions(Some(siblings), &predictions);
         let number = siblings.of_opponents().iter().position(|sibling| *sibling == entity);
         let Some(question) = number.and_then(|number| exchange.questions.get(number)) else { return };
         if request.0 == 0 {
             return;
         }
-        // As in `crate::learn::update`: what the agent asked for.
-        let rows = batch.terminated.len();
-        let predictions: SmallVec<[Cow<BatchPrediction>; 8]> =
-            predictions.into_iter().map(|prediction| prediction.first(rows, batch.size, request.0)).collect();
         attempt(health, &mut faults, &mut busy, || {
+            // As in `crate::learn::update`: what the agent asked for.
+            let rows = batch.terminated.len();
+            let predictions: SmallVec<[Cow<BatchPrediction>; 8]> = (batch_predictions(Some(siblings), &predictions))
+                .into_iter()
+                .map(|prediction| prediction.first(rows, batch.size, request.0))
+                .collect();
             model.learn(&ModelLesson {
                 batch: &batch.first(request.0),
                 recent: &recent.0,

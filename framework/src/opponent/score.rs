@@ -11,7 +11,7 @@ use crate::environment::{Busy, Clock, Environment, Health, Lane, Live, Players, 
 use crate::game::Space;
 use crate::learn::attempt;
 use crate::record::{Records, Row};
-use crate::workers::{Pace, Workers};
+use crate::workers::{Pace, Workers, fence};
 
 /// How well a model has predicted since the last record.
 #[derive(Component, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -107,18 +107,27 @@ pub(crate) fn record_scores(
 /// Figures that models give of themselves, for the records.
 pub(crate) fn metrics<M: OpponentModel>(
     mut records: ResMut<Records>,
-    environments: Query<(&Environment, &Lane, &Clock, &Health)>,
+    mut environments: Query<(&Environment, &Lane, &Clock, &mut Health)>,
     agents: Query<(&Agent, &PlaysIn)>,
     models: Query<(&M, &ModelOf)>,
 ) {
     for (model, of) in &models {
         let Ok((agent, plays_in)) = agents.get(of.agent) else { continue };
-        let Ok((environment, lane, clock, health)) = environments.get(plays_in.0) else { continue };
-        model.metrics(&mut |metric, seed, value| {
-            if health.is_well(seed) {
-                let metric = format!("{metric}[{}]", of.opponent);
-                records.push(Row::new(environment, clock, Some(agent.player), lane.seeds[seed], metric, value));
-            }
+        let Ok((environment, lane, clock, mut health)) = environments.get_mut(plays_in.0) else { continue };
+        if health.is_lost() {
+            continue;
+        }
+        let said = fence(|| {
+            model.metrics(&mut |metric, seed, value| {
+                if health.is_well(seed) {
+                    let metric = format!("{metric}[{}]", of.opponent);
+                    records.push(Row::new(environment, clock, Some(agent.player), lane.seeds[seed], metric, value));
+                }
+            });
         });
+        if let Err(what) = said {
+            let who = format!("player {}'s model of player {}", agent.player, of.opponent);
+            health.fail(None, clock.step, &format!("{who}: its metrics {what}"));
+        }
     }
 }

@@ -14,7 +14,10 @@ use bevy_ecs::prelude::*;
 use crate::environment::{Clock, Environment, Episodes, Health, Lane, Live};
 use tensorboard::EventWriter;
 
-/// The first line of `metrics.csv`.
+/// The records' name in a results folder.
+pub const METRICS_FILE: &str = "metrics.csv";
+
+/// The first line of [`METRICS_FILE`].
 pub const COLUMNS: [&str; 9] = ["entry", "algorithm", "game", "player", "seed", "episode", "step", "metric", "value"];
 
 /// The metric by which an algorithm says at an evaluation that its policies go round in circles: after how many updates they
@@ -98,7 +101,7 @@ impl Sink {
     /// # Errors
     /// The file that could not be created.
     pub fn create(folder: &Path, entries: Vec<EntryName>) -> io::Result<Self> {
-        let file = std::fs::File::create_new(folder.join("metrics.csv"))?;
+        let file = std::fs::File::create_new(folder.join(METRICS_FILE))?;
         let mut metrics = csv::Writer::from_writer(file);
         metrics.write_record(COLUMNS)?;
         Ok(Self { entries, metrics, folder: folder.to_owned(), events: BTreeMap::new() })
@@ -164,6 +167,14 @@ pub fn slug(label: &str) -> String {
     if text.is_empty() { "unnamed".to_owned() } else { text.to_owned() }
 }
 
+/// [`slug`] for a text that may be long, such as a game with its parameters: `otherwise` where file systems could refuse it.
+pub fn short_slug(label: &str, otherwise: &str) -> String {
+    /// In characters.
+    const LONGEST: usize = 60;
+    let text = slug(label);
+    if text.chars().count() <= LONGEST { text } else { otherwise.to_owned() }
+}
+
 /// At the end of a block of steps, the returns of the live episodes that ended in it.
 pub(crate) fn record_returns(
     mut records: ResMut<Records>,
@@ -192,5 +203,7 @@ mod tests {
         assert_eq!(slug("Wide MADDPG: 400/300"), "wide-maddpg--400-300");
         assert_eq!(slug("../.."), "unnamed");
         assert_eq!(slug("τ = 1"), "τ---1");
+        assert_eq!(short_slug("g(x: 1)", "game-1"), "g-x--1");
+        assert_eq!(short_slug(&"x, ".repeat(100), "game-1"), "game-1");
     }
 }

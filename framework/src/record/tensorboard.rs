@@ -12,18 +12,22 @@
 //! ```
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, BufWriter, Write},
+    fs::{self, OpenOptions},
+    io::{self, Write},
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU64, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// One event file, open for appending. Buffered: what was written last is on disk after [`Self::flush`] or dropping.
+/// What a writer keeps before it appends it to its file of its own accord, in bytes.
+const BUFFER: usize = 1 << 16;
+
+/// One event file. What was written last is in the file after [`Self::flush`]. Between times the file is closed: a run has one
+/// for every seed of every entry, more than most systems let a process keep open.
 pub struct EventWriter {
     path: PathBuf,
-    file: BufWriter<File>,
+    buffer: Vec<u8>,
 }
 
 impl EventWriter {
@@ -41,8 +45,8 @@ impl EventWriter {
         let path = dir.join(format!("events.out.tfevents.{now:010.0}.{host}.{process}.{count}.v2"));
         fs::create_dir_all(dir).map_err(|error| named("create the folder", dir, &error))?;
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        let file = file.map_err(|error| named("create the event file", &path, &error))?;
-        let mut writer = Self { path, file: BufWriter::new(file) };
+        file.map_err(|error| named("create the event file", &path, &error))?;
+        let mut writer = Self { path, buffer: Vec::new() };
         writer.record(&Event { wall_time: now, step: 0, what: What::FileVersion }.encoded())?;
         Ok(writer)
     }
@@ -56,16 +60,24 @@ impl EventWriter {
         self.record(&Event { wall_time, step, what: What::Scalar { tag, value } }.encoded())
     }
 
-    /// Hands everything written so far to the system.
+    /// Appends everything written so far to the file.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.file.flush().map_err(|error| named("write the event file", &self.path, &error))
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let written =
+            OpenOptions::new().append(true).open(&self.path).and_then(|mut file| file.write_all(&self.buffer));
+        written.map_err(|error| named("write the event file", &self.path, &error))?;
+        self.buffer.clear();
+        Ok(())
     }
 
     fn record(&mut self, data: &[u8]) -> io::Result<()> {
-        self.file.write_all(&framed(data)).map_err(|error| named("write the event file", &self.path, &error))
+        self.buffer.extend(framed(data));
+        if self.buffer.len() < BUFFER { Ok(()) } else { self.flush() }
     }
 }
 
@@ -239,7 +251,7 @@ mod tests {
             writer.scalar("gpi/return", step * 25, step as f32 / 8.0, 1e9 + step as f64 / 4.0).unwrap();
         }
         writer.scalar("ddpg/return", 1 << 40, f32::NEG_INFINITY, 2e9).unwrap();
-        drop(writer);
+        writer.flush().unwrap();
         let script = "import sys\n\
             from tensorboard.backend.event_processing.event_accumulator import EventAccumulator\n\
             events = EventAccumulator(sys.argv[1], size_guidance={'scalars': 0})\n\

@@ -23,6 +23,24 @@ const FINE: f64 = 4.0;
 /// Dots per px of a PNG.
 const DOTS: f64 = 2.0;
 
+/// Of what stands beside the data.
+pub const GREY: RGBColor = RGBColor(110, 110, 110);
+
+/// Width of a figure in px of 1/96 inch: 7.5 inches, the text width of a page.
+pub const WIDTH: f64 = 720.0;
+
+/// Sizes of text, in px.
+pub const TITLE_SIZE: f64 = 15.0;
+/// Of the names of axes, rows and columns.
+pub const LABEL_SIZE: f64 = 13.0;
+/// Of values on axes.
+pub const TICK_SIZE: f64 = 12.0;
+/// Of the caption.
+pub const NOTE_SIZE: f64 = 10.5;
+
+/// Room for text that SVG readers set in a wider font: DejaVu Sans is a good tenth wider than Noto Sans.
+pub const WIDER: f64 = 1.13;
+
 /// What SVG readers look for, in this order. PNG text and all measuring is with the first, which is built in.
 const FONT: &str = "Noto Sans, Open Sans, Arial, Helvetica, sans-serif";
 

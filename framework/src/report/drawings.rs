@@ -5,8 +5,7 @@ use std::path::Path;
 
 use super::error::ReportError;
 use super::manifest::replace;
-use super::records::METRICS_FILE;
-use crate::record::slug;
+use crate::record::{METRICS_FILE, slug};
 use crate::run::Run;
 use crate::workers::fence;
 

@@ -68,7 +68,7 @@ impl fmt::Display for ReportError {
             Self::Metrics { path, line, what } => write!(
                 f,
                 "{}:{line}: {what}; the file was changed or damaged after the run wrote it: \
-                 repair or remove that line, or `resume` the run from its last checkpoint",
+                 repair or remove that line",
                 path.display()
             ),
             Self::Plot { path, what } => write!(f, "could not draw {}: {what}", path.display()),

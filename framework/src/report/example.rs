@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
 use super::{
     manifest::{BestKnown, EntryManifest, FailedSeed, Host, Manifest, Moment, Outcome, PluginManifest},
-    records::{HEADER, METRICS_FILE, Records, SeedRecords, Track},
+    records::{Records, SeedRecords, Track},
     summary::Summary,
 };
 use crate::game::Place;
+use crate::record::{COLUMNS, METRICS_FILE};
 
 /// A finished run with these seeds and entry labels. Every entry plays a game whose best known return is 10.
 pub fn manifest(seeds: &[u64], labels: &[&str]) -> Manifest {
@@ -79,7 +80,7 @@ pub struct Metrics(String);
 
 impl Metrics {
     pub fn new() -> Self {
-        Self(HEADER.join(",") + "\n")
+        Self(COLUMNS.join(",") + "\n")
     }
 
     /// One value of both players of (entry, seed) after `episode` episodes of 25 steps.

@@ -15,10 +15,7 @@ use super::{
     stats::Bootstrap,
     summary::Summary,
 };
-use crate::record::slug;
-
-/// A longer name of a game is no longer part of a file's name.
-const LONGEST_SLUG: usize = 60;
+use crate::record::short_slug;
 
 /// A figure that was written.
 pub(super) struct Drawn {
@@ -76,7 +73,10 @@ pub(super) fn write(
         let (title, end) = match summary.games.len() {
             1 if game.game == manifest.run => (manifest.run.clone(), String::new()),
             1 => (format!("{}: {}", manifest.run, game.game), String::new()),
-            _ => (format!("{}: {}", manifest.run, game.name), format!("-{}", file_name(&game.name, at))),
+            _ => (
+                format!("{}: {}", manifest.run, game.name),
+                format!("-{}", short_slug(&game.name, &format!("game-{}", at + 1))),
+            ),
         };
         for kind in &kinds {
             let of = |curve: &&Curve| entries.iter().any(|entry| entry.label == curve.label);
@@ -132,10 +132,4 @@ impl Kind {
             caption: format!("{}{note}", self.caption),
         }
     }
-}
-
-/// The game `name`, number `at` of the run, in the name of a file.
-fn file_name(name: &str, at: usize) -> String {
-    let text = slug(name);
-    if text.chars().count() <= LONGEST_SLUG { text } else { format!("game-{}", at + 1) }
 }

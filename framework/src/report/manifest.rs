@@ -68,7 +68,7 @@ pub enum Outcome {
     Running,
     /// Every seed of every entry ran to its end.
     Done,
-    /// Stopped by the user; can be resumed.
+    /// Stopped by the user.
     Interrupted,
     /// Ended, but some seed, entry or plugin failed.
     Failed,

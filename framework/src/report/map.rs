@@ -7,7 +7,9 @@ use std::path::Path;
 use plotters::style::{BLACK, RGBColor, WHITE};
 
 use super::{
-    canvas::{Align, Canvas, Stroke, fitted, text_width},
+    canvas::{
+        Align, Canvas, GREY, LABEL_SIZE, NOTE_SIZE, Stroke, TICK_SIZE, TITLE_SIZE, WIDER, WIDTH, fitted, text_width,
+    },
     error::ReportError,
     estimate::Share,
     grid::Map,
@@ -15,11 +17,9 @@ use super::{
 
 /// All of the seeds succeed. Shares below are mixed with white: one hue, so that the order is seen by every eye.
 const FULL: RGBColor = RGBColor(0, 114, 178);
-const GREY: RGBColor = RGBColor(110, 110, 110);
 const FRAME: RGBColor = RGBColor(190, 190, 190);
 
-/// Lengths in px of 1/96 inch; the sheet is at most as wide as that of curves.
-const WIDTH: f64 = 720.0;
+/// Lengths in px; the sheet is at most as wide as that of curves.
 const MARGIN: f64 = 16.0;
 const GAP: f64 = 28.0;
 const CELL_HEIGHT: f64 = 34.0;
@@ -30,13 +30,6 @@ const ASIDE: f64 = 28.0;
 /// Above the cells: the map's title. Below: the values and the name of the columns.
 const ABOVE: f64 = 26.0;
 const BELOW: f64 = 46.0;
-
-const TITLE_SIZE: f64 = 15.0;
-const LABEL_SIZE: f64 = 13.0;
-const TICK_SIZE: f64 = 12.0;
-const NOTE_SIZE: f64 = 10.5;
-/// Room for text that SVG readers set in a wider font.
-const WIDER: f64 = 1.13;
 
 /// Writes `<stem>.svg` and `<stem>.png` with these maps, at least one.
 ///

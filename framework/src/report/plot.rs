@@ -9,7 +9,9 @@ use plotters::style::{BLACK, RGBColor};
 
 use super::{
     axis::{Axis, drawable},
-    canvas::{Align, Canvas, Stroke, fitted, text_width},
+    canvas::{
+        Align, Canvas, GREY, LABEL_SIZE, NOTE_SIZE, Stroke, TICK_SIZE, TITLE_SIZE, WIDER, WIDTH, fitted, text_width,
+    },
     curves::{Curve, CurvePoint},
     error::ReportError,
 };
@@ -25,23 +27,15 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(86, 180, 233),
     BLACK,
 ];
-const GREY: RGBColor = RGBColor(110, 110, 110);
 const GRID: RGBColor = RGBColor(228, 228, 228);
 
-/// Width of a figure and height of its plotting area, in px of 1/96 inch: 7.5 inches wide, the text width of a page.
-const WIDTH: f64 = 720.0;
+/// Height of the plotting area, in px.
 const PLOT_HEIGHT: f64 = 330.0;
 
-const TITLE_SIZE: f64 = 15.0;
-const LABEL_SIZE: f64 = 13.0;
-const TICK_SIZE: f64 = 12.0;
-const NOTE_SIZE: f64 = 10.5;
 const LEGEND_LINE: f64 = 19.0;
 const NOTE_LINE: f64 = 14.0;
 const LEFT: f64 = 14.0;
 const RIGHT: f64 = 24.0;
-/// Room for text that SVG readers set in a wider font: DejaVu Sans is a good tenth wider than Noto Sans.
-const WIDER: f64 = 1.13;
 
 /// What a figure shows.
 pub struct Figure<'a> {

@@ -13,13 +13,7 @@ use std::{
 use csv::{ReaderBuilder, StringRecord};
 
 use super::{error::ReportError, manifest::Manifest};
-use crate::record::CYCLE_PERIOD;
-
-/// The records' name in a results folder.
-pub const METRICS_FILE: &str = "metrics.csv";
-
-/// The columns of `metrics.csv`.
-pub const HEADER: [&str; 9] = ["entry", "algorithm", "game", "player", "seed", "episode", "step", "metric", "value"];
+use crate::record::{COLUMNS, CYCLE_PERIOD, METRICS_FILE};
 
 /// The metrics that are read as [`Track`]s, in the order of the fields of [`SeedRecords`].
 const TRACKS: [&str; 4] = ["sampled_return", "mean_action_return", "nash_conv", "nash_conv_bound"];
@@ -101,10 +95,10 @@ impl Records {
     /// skipped, but for [`CYCLE_PERIOD`].
     ///
     /// A last line without a line end is what a killed run leaves: it is left out, and a note says so. A row may occur
-    /// twice with the same value, as when a run is killed after a checkpoint and resumed from it.
+    /// twice with the same value.
     ///
     /// # Errors
-    /// When the file cannot be read; and with the line's number, when the header is not [`HEADER`], a row has another
+    /// When the file cannot be read; and with the line's number, when the header is not [`COLUMNS`], a row has another
     /// number of fields, a number is not one, the entry or seed is not the manifest's, or a row repeats an earlier one
     /// with another value.
     pub fn read(dir: &Path, manifest: &Manifest) -> Result<Self, ReportError> {
@@ -141,9 +135,9 @@ impl Records {
             let header = line == 0;
             line = record.position().map_or(line + 1, csv::Position::line);
             if header {
-                if record != HEADER[..] {
+                if record != COLUMNS[..] {
                     let found = record.iter().collect::<Vec<_>>().join(",");
-                    return Err(broken(line, format!("found the header `{found}`, expected `{}`", HEADER.join(","))));
+                    return Err(broken(line, format!("found the header `{found}`, expected `{}`", COLUMNS.join(","))));
                 }
             } else {
                 rows.add(&record).map_err(|what| broken(line, what))?;
@@ -286,7 +280,7 @@ fn dimension(metric: &str) -> Option<u32> {
 
 /// Reads a field, or says what was found and what was expected.
 fn number<T: std::str::FromStr>(column: usize, text: &str, expected: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("found `{text}` in the column {}, expected {expected}", HEADER[column]))
+    text.parse().map_err(|_| format!("found `{text}` in the column {}, expected {expected}", COLUMNS[column]))
 }
 
 /// The track of one seed; counts in `incomplete` the points that some player lacks.

@@ -4,11 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{distinct, manifest::EntryManifest};
+use super::{distinct, format::NONE, manifest::EntryManifest};
 use crate::run::text::Call;
-
-/// Where an algorithm has no such parameter.
-const NONE: &str = "-";
 
 /// The settings of the entries of one game, side by side.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

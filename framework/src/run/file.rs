@@ -103,6 +103,8 @@ impl RunFile {
         if set.is_empty() {
             return Self::parse(&name, text);
         }
+        // A file that is broken as a whole is shown as it is; single mistakes may be what the overrides mend.
+        Self::parse(&name, text.clone())?;
         let text = super::set::apply(&text, set)?;
         Self::parse(&format!("{name} with --set"), text)
     }
@@ -135,12 +137,22 @@ pub fn parse_seeds(text: &str) -> Result<Vec<u64>, String> {
         || format!("`{text}` is not a number of seeds such as 20, a range such as 5..8 or a list such as 3,5,9");
     let number = |part: &str| part.trim().parse::<u64>().map_err(|_| wrong());
     let seeds = match (text.split_once(".."), text.contains(',')) {
-        (Some((from, to)), _) => (number(from)?..number(to)?).collect(),
+        (Some((from, to)), _) => seeds_of(number(from)?..number(to)?)?,
         (None, true) => text.split(',').map(number).collect::<Result<Vec<_>, _>>()?,
-        (None, false) => (0..number(text)?).collect(),
+        (None, false) => seeds_of(0..number(text)?)?,
     };
     check_seeds(&seeds)?;
     Ok(seeds)
+}
+
+/// The most seeds of a run: far more than can be played, and few enough to be listed.
+const MOST_SEEDS: u64 = 1_000_000;
+
+fn seeds_of(range: Range<u64>) -> Result<Vec<u64>, String> {
+    match range.end.saturating_sub(range.start) {
+        count if count > MOST_SEEDS => Err(format!("there are {count} seeds; expected at most {MOST_SEEDS}")),
+        _ => Ok(range.collect()),
+    }
 }
 
 fn check_seeds(seeds: &[u64]) -> Result<(), String> {
@@ -327,13 +339,13 @@ impl Reader<'_> {
             self.wrong(run.name.clone(), "the field `seeds` is missing", help);
             return None;
         };
-        let seeds: Vec<u64> = if self.text[field.value.clone()].starts_with('[') {
-            self.value("seeds", &field)?
+        let seeds = if self.text[field.value.clone()].starts_with('[') {
+            Ok(self.value("seeds", &field)?)
         } else {
-            (0..self.value::<u64>("seeds", &field)?).collect()
+            seeds_of(0..self.value("seeds", &field)?)
         };
-        match check_seeds(&seeds) {
-            Ok(()) => Some(seeds),
+        match seeds.and_then(|seeds| check_seeds(&seeds).map(|()| seeds)) {
+            Ok(seeds) => Some(seeds),
             Err(what) => {
                 let (found, expected) = what.split_once("; ").unwrap_or((&what, "expected seeds"));
                 self.wrong(field.value, found, expected);

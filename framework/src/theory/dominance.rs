@@ -56,13 +56,22 @@ pub fn weakly_dominated(game: &NormalForm, max_time: Duration) -> Dominance {
 /// Per player and strategy the first one that dominates it against the strategies that are left.
 fn dominated(game: &NormalForm, left: &[Vec<bool>], strictly: bool, round: usize, deadline: Deadline) -> Dominance {
     let mut all = Dominance { found: Vec::new(), complete: true };
+    // Who has lost a strategy: of the others every cell is left.
+    let fewer: Vec<usize> = (0..left.len()).filter(|player| left[*player].contains(&false)).collect();
     for (player, mine) in left.iter().enumerate() {
         let (_, stride) = game.place(player, 0);
         let alive = || (0..mine.len()).filter(|strategy| mine[*strategy]);
+        if alive().count() < 2 {
+            continue;
+        }
+        if deadline.is_over() {
+            all.complete = false;
+            return all;
+        }
         // What the others may do, as cells in which the player takes its first strategy.
         let faced: Vec<usize> = (0..game.cells())
             .filter(|cell| game.place(player, *cell).0 == 0)
-            .filter(|cell| (0..left.len()).all(|other| other == player || left[other][game.place(other, *cell).0]))
+            .filter(|cell| fewer.iter().all(|other| *other == player || left[*other][game.place(*other, *cell).0]))
             .collect();
         for strategy in alive() {
             for by in alive().filter(|by| *by != strategy) {
@@ -96,8 +105,11 @@ fn dominates(comparisons: impl Iterator<Item = Ordering>, strictly: bool) -> boo
 
 #[cfg(test)]
 mod tests {
+    use num_traits::One;
+
     use super::*;
     use crate::theory::nfg;
+    use crate::theory::rational::Rational;
 
     const LONG: Duration = Duration::from_secs(10);
 
@@ -129,5 +141,20 @@ mod tests {
         let game = NormalForm::with_shape(&[300, 300]).unwrap();
         let all = weakly_dominated(&game, Duration::from_millis(1));
         assert!(!all.complete && all.found.is_empty());
+    }
+
+    #[test]
+    fn players_without_a_choice_take_no_time() {
+        // Of 20,000 players two have a choice. Going through everyone's opponents would take minutes.
+        let mut shape = vec![1; 20_000];
+        (shape[3], shape[7]) = (2, 2);
+        let mut game = NormalForm::with_shape(&shape).unwrap();
+        game.set(3, 0, &Rational::one());
+        game.set(3, 1, &Rational::one());
+        let all = eliminate(&game, LONG);
+        assert_eq!(all.found, [Dominated { player: 3, strategy: 1, by: 0, round: 1 }]);
+        assert!(all.complete);
+        // A player alone with its only strategy is dominated by nobody, and no time is needed to say so.
+        assert!(weakly_dominated(&NormalForm::with_shape(&[1]).unwrap(), Duration::ZERO).complete);
     }
 }

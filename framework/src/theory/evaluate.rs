@@ -13,6 +13,10 @@ use super::tabular::{TabularGame, advance};
 /// Most states for which linear systems are solved: 3 GiB of matrices.
 pub const STATE_LIMIT: usize = 14_000;
 
+/// Values of more than so many times the rewards are those of play that never ends: rounding alone has made their
+/// equations solvable.
+const NEVER_ENDS: f64 = 1e13;
+
 /// What a profile is worth.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
@@ -112,9 +116,10 @@ pub(super) fn solve(
     let states = moves.nrows();
     let system = DMatrix::identity(states, states) - discount * moves;
     // A state from which play never ends makes a row of the inverse infinite, or huge by rounding.
+    let most = NEVER_ENDS * sums.amax();
     let mut x = sums.clone();
     let regular = Lu::new(system, deadline)?.solve_mut(&mut x, deadline)?;
-    if regular && x.iter().all(|x| x.is_finite() && x.abs() < 1e15) {
+    if regular && x.iter().all(|x| x.is_finite() && x.abs() <= most) {
         return Ok(x);
     }
     let what = format!(
@@ -155,4 +160,27 @@ pub(super) fn returns<'t>(
         reward + game.discount() * game.next(row).iter().map(|(to, p)| p * values[*to]).sum::<f64>()
     }));
     buffer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::theory::games::TwoState;
+
+    #[test]
+    fn whether_play_ends_does_not_depend_on_the_size_of_rewards() {
+        let of = |scale: f64, discount: f64| {
+            let game = TabularGame::new(&TwoState { scale, discount }).unwrap();
+            values(&game, &Profile::uniform(game.layout()), Objective::default())
+        };
+        let expected = of(1.0, 0.999).unwrap();
+        for scale in [1e-12, 1e-3, 1.0, 1e14] {
+            let found = of(scale, 0.999).unwrap();
+            for (x, y) in found.of_states.iter().zip(&expected.of_states) {
+                assert!((x / scale - y).abs() < 1e-10 * y, "{scale}: {x} instead of {scale} x {y}");
+            }
+            assert!(matches!(of(scale, 1.0), Err(TheoryError::Unsolved(_))), "{scale}");
+        }
+        assert_eq!(of(0.0, 0.999).unwrap().of_states, [0.0; 4]);
+    }
 }

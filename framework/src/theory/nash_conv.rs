@@ -39,11 +39,6 @@ impl NashConv {
         self.gains.iter().fold(0.0, |most, gain| gain.max(most))
     }
 
-    /// The sum of the players' values from the start distribution.
-    pub fn welfare(&self) -> f64 {
-        self.values.of_start.iter().sum()
-    }
-
     /// How far the linear systems and best responses are from exact; see [`Values::residual`], [`Optimum::residual`].
     pub fn residual(&self) -> f64 {
         self.responses.iter().fold(self.values.residual, |most, response| most.max(response.residual))

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use num_traits::Zero;
+
 use super::deadline::Deadline;
 use super::error::TheoryError;
 use super::finite_game::{FiniteGame, Next};
@@ -23,6 +25,8 @@ pub struct NormalForm {
     /// Per player.
     strategies: Vec<Vec<String>>,
     shape: Vec<usize>,
+    /// How far apart cells are that differ by one strategy, per player.
+    strides: Vec<usize>,
     /// [players, cells].
     payoffs: Arc<Vec<f64>>,
     exactness: Exactness,
@@ -52,9 +56,14 @@ impl NormalForm {
             return Err(TheoryError::Invalid(what));
         }
         check_size(&shape)?;
+        let mut strides = vec![1; shape.len()];
+        for player in (1..shape.len()).rev() {
+            strides[player - 1] = strides[player] * shape[player];
+        }
+        let payoffs = Arc::new(vec![0.0; players.len() * strides[0] * shape[0]]);
+        let (title, comment) = (String::new(), String::new());
         let exactness = Exactness::Exact(BTreeMap::new());
-        let payoffs = Arc::new(vec![0.0; players.len() * shape.iter().product::<usize>()]);
-        Ok(Self { title: String::new(), comment: String::new(), players, strategies, shape, payoffs, exactness })
+        Ok(Self { title, comment, players, strategies, shape, strides, payoffs, exactness })
     }
 
     /// A game of this shape with numbers for names, counted from 1.
@@ -172,7 +181,7 @@ impl NormalForm {
 
     /// The strategy of `player` in a cell, and how far apart cells are that differ by one strategy of it.
     pub fn place(&self, player: usize, cell: usize) -> (usize, usize) {
-        let stride: usize = self.shape[player + 1..].iter().product();
+        let stride = self.strides[player];
         (cell / stride % self.shape[player], stride)
     }
 
@@ -197,11 +206,16 @@ impl NormalForm {
 
     fn sum(&self, deadline: Deadline) -> Result<Option<f64>, TheoryError> {
         if self.is_exact() {
-            let sum = |cell| (0..self.players.len()).map(|player| self.exact(player, cell)).sum::<Rational>();
-            let first = sum(0);
+            let sum = |cell| -> Result<Rational, TheoryError> {
+                // Denominators without common factors make the sum longer with every player.
+                (0..self.players.len()).try_fold(Rational::zero(), |sum, player| {
+                    deadline.check()?;
+                    Ok(sum + self.exact(player, cell))
+                })
+            };
+            let first = sum(0)?;
             for cell in 1..self.cells() {
-                deadline.check()?;
-                if sum(cell) != first {
+                if sum(cell)? != first {
                     return Ok(None);
                 }
             }
@@ -270,6 +284,13 @@ mod tests {
         assert!(form.is_exact() && form.constant_sum().is_none());
         form.set(1, 0, &third);
         assert_eq!(form.constant_sum(), Some(1.0 / 3.0));
+    }
+
+    #[test]
+    fn a_sum_over_many_players_is_broken_off_within_a_cell() {
+        let form = NormalForm::with_shape(&[1; 300]).unwrap();
+        assert_eq!(form.constant_sum(), Some(0.0));
+        assert_eq!(form.constant_sum_within(Duration::ZERO), Err(TheoryError::Late));
     }
 
     #[test]

@@ -20,9 +20,9 @@ pub struct Potential {
     /// The potential of each cell, 0 in the first; none where there is none, where it is not known, and where the memory has
     /// no room for it.
     pub values: Option<Vec<f64>>,
-    /// The largest sum of the cycles looked at, as a magnitude; 0 where there is a potential.
+    /// The largest sum of gains along the cycles looked at; 0 where there is a potential.
     pub violation: f64,
-    /// A cycle with that sum: the proof that there is no potential.
+    /// A cycle with that sum, in the direction in which it is above 0: the proof that there is no potential.
     pub witness: Option<Cycle>,
     /// Whether all cycles were looked at; else the time was up.
     pub complete: bool,
@@ -30,7 +30,8 @@ pub struct Potential {
     pub exact: bool,
 }
 
-/// Four cells: `cell`, then player 0 of `players` changes to `changed.0`, then player 1 to `changed.1`, then both back.
+/// Four cells: `cell`, then player 0 of `players` changes to `changed.0`, then player 1 to `changed.1`, then player 0 back
+/// and player 1 back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cycle {
     /// The players.
@@ -127,9 +128,9 @@ where
     }
 }
 
-/// The cycle with the largest sum, and whether all were looked at. With w = u_i - u_j the sum of a cycle is
-/// w(a, b) - w(a', b) - w(a, b') + w(a', b'): the largest is found per pair (a, a') from the largest and the least
-/// w(a, b) - w(a', b).
+/// The cycle with the largest sum, and whether all were looked at. With w = u_i - u_j the gains along (a, b) (a, b')
+/// (a', b') (a', b) and back sum to w(a, b) - w(a', b) - w(a, b') + w(a', b'): the largest is found per pair (a, a') from
+/// the largest and the least w(a, b) - w(a', b).
 fn largest_cycle<T>(game: &NormalForm, payoffs: &[&[T]], deadline: Deadline) -> (Option<(T, Cycle)>, bool)
 where
     T: Signed + Clone + PartialOrd,
@@ -137,7 +138,10 @@ where
 {
     let mut largest: Option<(T, Cycle)> = None;
     let shape = game.shape();
-    let pairs = (0..shape.len()).flat_map(|one| (one + 1..shape.len()).map(move |other| (one, other)));
+    // On a cycle both have a choice. Of the others there may be many.
+    let choosing: Vec<usize> = (0..shape.len()).filter(|player| shape[*player] > 1).collect();
+    let pairs =
+        choosing.iter().enumerate().flat_map(|(k, one)| choosing[k + 1..].iter().map(move |other| (*one, *other)));
     for (one, other) in pairs {
         // Pairs of strategies of whoever has fewer: there may be millions of the other's.
         let (one, other) = if shape[one] <= shape[other] { (one, other) } else { (other, one) };
@@ -155,6 +159,10 @@ where
                     };
                     let (mut low, mut high) = ((difference(0), 0), (difference(0), 0));
                     for b in 1..shape[other] {
+                        // Fractions of many digits take a while each.
+                        if b % 64 == 0 && deadline.is_over() {
+                            return (largest, false);
+                        }
                         let here = difference(b);
                         if here > high.0 {
                             high = (here, b);
@@ -165,7 +173,7 @@ where
                     let sum = high.0 - low.0;
                     if largest.as_ref().is_none_or(|(most, _)| sum > *most) {
                         let cell = base + a * mine + high.1 * others;
-                        let cycle = Cycle { players: (one, other), cell, changed: (changed, low.1) };
+                        let cycle = Cycle { players: (other, one), cell, changed: (low.1, changed) };
                         largest = Some((sum, cycle));
                     }
                 }
@@ -211,8 +219,41 @@ mod tests {
         let game = nfg::read(b"NFG 1 R \"\" { \"A\" \"B\" } { 2 2 } 1 -1 -1 1 -1 1 1 -1").unwrap();
         let found = potential(&game);
         assert_eq!((found.values, found.violation), (None, 8.0));
-        let expected = Cycle { players: (0, 1), cell: 0, changed: (1, 1) };
+        let expected = Cycle { players: (1, 0), cell: 0, changed: (1, 1) };
         assert_eq!(found.witness, Some(expected));
+    }
+
+    #[test]
+    fn the_gains_along_the_witness_sum_to_the_violation() {
+        for shape in [&[2, 2][..], &[4, 3], &[3, 4], &[2, 3, 2]] {
+            let mut game = NormalForm::with_shape(shape).unwrap();
+            let payoffs = shape.len() * game.cells();
+            game.set_rounded((0..payoffs).map(|k| ((k * k) as f64).sin()).collect());
+            let found = potential(&game);
+            let Cycle { players: (one, other), cell, changed } = found.witness.unwrap();
+            let (mut at, mut sum) = (cell, 0.0);
+            let back = (game.place(one, cell).0, game.place(other, cell).0);
+            for (player, to) in [(one, changed.0), (other, changed.1), (one, back.0), (other, back.1)] {
+                let (choice, stride) = game.place(player, at);
+                let next = at - choice * stride + to * stride;
+                sum += game.payoffs(player)[next] - game.payoffs(player)[at];
+                at = next;
+            }
+            assert_eq!(at, cell);
+            assert!((sum - found.violation).abs() < 1e-12, "{shape:?}: {sum} instead of {}", found.violation);
+        }
+    }
+
+    #[test]
+    fn players_without_a_choice_are_on_no_cycle() {
+        // Two hundred million pairs of such players.
+        let mut shape = vec![1; 20_000];
+        assert!(potential(&NormalForm::with_shape(&shape).unwrap()).values.is_some());
+        (shape[3], shape[7]) = (2, 2);
+        let mut game = NormalForm::with_shape(&shape).unwrap();
+        game.set(3, 0, &Rational::one());
+        let found = potential(&game);
+        assert_eq!((found.violation, found.complete), (1.0, true));
     }
 
     #[test]

@@ -54,10 +54,15 @@ impl Home {
     }
 
     pub fn run(&self, args: &[&str]) -> Said {
-        let output = self.equiflow(args).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        said(&mut self.equiflow(args))
     }
+}
+
+/// What a command writes, and its exit code.
+pub fn said(command: &mut Command) -> Said {
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// What the program wrote, and its exit code.

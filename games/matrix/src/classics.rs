@@ -2,6 +2,7 @@
 
 use equiflow::prelude::*;
 use equiflow::theory::NormalForm;
+use equiflow::theory::nfg::{PAYOFF_LIMIT, PLAYER_LIMIT};
 
 use crate::one_shot::{Rules, bimatrix, exact};
 
@@ -135,7 +136,7 @@ impl Rules for Climbing {
 params! {
     /// Coordination: everybody gets `first` - k `step` when all choose action k, and `miss` otherwise. One-shot.
     pub struct Coordination {
-        /// How many players.
+        /// How many players; at most 1,000.
         players: usize = 2,
         /// How many actions each has.
         actions: usize = 2,
@@ -150,14 +151,26 @@ params! {
 
 impl Rules for Coordination {
     fn form(&self) -> Result<NormalForm, Invalid> {
-        let mut form = NormalForm::with_shape(&vec![self.actions; self.players.min(1000)])
+        let Self { players, actions, .. } = *self;
+        if players > PLAYER_LIMIT {
+            let what = format!("there are {players} players; expected at most {PLAYER_LIMIT}");
+            return Err(Invalid::new("players", what));
+        }
+        // As of files: fractions, such as a tenth, take more memory than their places in the tables.
+        let cells = (0..players).fold(1u128, |cells, _| cells.saturating_mul(actions as u128));
+        let payoffs = cells.saturating_mul(players as u128);
+        if payoffs > PAYOFF_LIMIT as u128 {
+            let what =
+                format!("the game has {cells} cells with {payoffs} payoffs; expected at most {PAYOFF_LIMIT} payoffs");
+            return Err(Invalid { field: None, what });
+        }
+        let mut form = NormalForm::with_shape(&vec![actions; players])
             .map_err(|error| Invalid { field: None, what: error.to_string() })?;
         form.title = "Coordination".to_owned();
         let (first, step, miss) = (exact(self.first)?, exact(self.step)?, exact(self.miss)?);
         // The cell where all choose k is k times the first one's distance.
-        let distance =
-            form.cells().checked_sub(1).filter(|_| self.actions > 1).map_or(1, |last| last / (self.actions - 1));
-        for player in 0..self.players {
+        let distance = form.cells().checked_sub(1).filter(|_| actions > 1).map_or(1, |last| last / (actions - 1));
+        for player in 0..players {
             for cell in 0..form.cells() {
                 let meets = cell % distance == 0;
                 let payoff = if meets { &first - &step * exact((cell / distance) as f64)? } else { miss.clone() };

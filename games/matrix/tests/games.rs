@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
-use equiflow::game::Game;
+use equiflow::game::{Game, Joint, Status};
+use equiflow::stream::Stream;
 use equiflow::testing::conformance;
-use equiflow::theory::{TabularGame, nfg, potential, pure_nash};
+use equiflow::theory::{nfg, potential, pure_nash};
 use matrix::*;
 
 /// The game after the conformance kit, with its pure equilibria as names.
@@ -15,8 +16,19 @@ where
     let game = OneShot::<R>::new(rules).unwrap();
     conformance(&game);
     let form = game.finite().unwrap().normal_form().unwrap();
-    // The world plays the same payoffs that the theory computes with.
-    assert_eq!(TabularGame::new(form).unwrap().spec().zero_sum, game.spec().zero_sum);
+    // The world plays the payoffs that the theory computes with.
+    let mut rng = Stream::new(0, 0, "test", "game");
+    let mut rewards = vec![0.0; form.players().len()];
+    for cell in 0..form.cells() {
+        let actions: Vec<[f32; 1]> = form.choices(cell).into_iter().map(|choice| [choice as f32]).collect();
+        let joint: Vec<(&[f32], usize)> = actions.iter().map(|action| (&action[..], 1)).collect();
+        let mut state = game.reset(&mut rng);
+        let status = game.step(&mut state, &Joint::new(&joint, 0), &mut rng, &mut rewards);
+        assert_eq!(status, Status::Terminal);
+        for (player, reward) in rewards.iter().enumerate() {
+            assert_eq!(*reward, form.payoffs(player)[cell] as f32, "player {player} in cell {cell}");
+        }
+    }
     let names = |cell: usize| {
         form.choices(cell).iter().enumerate().map(|(player, a)| form.strategies(player)[*a].clone()).collect()
     };
@@ -45,7 +57,16 @@ fn what_makes_no_such_game_is_refused() {
     assert!(OneShot::new(StagHunt { hare: f64::NAN, ..StagHunt::default() }).is_err());
     assert!(OneShot::new(MatchingPennies { stake: f64::INFINITY }).is_err());
     assert!(OneShot::new(Coordination { actions: 0, ..Coordination::default() }).is_err());
-    assert!(OneShot::new(Coordination { players: 90, ..Coordination::default() }).is_err());
+    for (players, actions, expected) in [
+        (90, 2, "cells with"),
+        (1001, 1, "there are 1001 players; expected at most 1000"),
+        // 92 million payoffs, nearly all of which no f64 holds.
+        (22, 2, "the game has 4194304 cells with 92274688 payoffs; expected at most 8388608 payoffs"),
+    ] {
+        let error = OneShot::new(Coordination { players, actions, miss: 0.1, ..Coordination::default() }).unwrap_err();
+        assert!(error.what.contains(expected), "{}", error.what);
+    }
+    assert!(OneShot::new(Coordination { players: 1000, actions: 1, ..Coordination::default() }).is_ok());
     assert!(OneShot::new(RandomMatrix { actions: vec![], ..RandomMatrix::default() }).is_err());
 }
 

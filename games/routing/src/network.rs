@@ -1,11 +1,14 @@
 //! A network: nodes, and edges with affine latencies, without cycles. Who uses it is in [`instance`](crate::instance).
 
+/// Largest a and b of a latency.
+pub const MOST_LATENCY: f64 = 1e9;
+
 /// The time that an edge takes when it carries `x`: a x + b.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Latency {
-    /// Time per unit of flow, not negative.
+    /// Time per unit of flow, from 0 to [`MOST_LATENCY`].
     pub a: f64,
-    /// Time when empty, not negative.
+    /// Time when empty, from 0 to [`MOST_LATENCY`].
     pub b: f64,
 }
 
@@ -61,7 +64,7 @@ impl Network {
     /// that the edges name.
     ///
     /// # Errors
-    /// No edge, a latency that is negative or not finite, an edge from a node to itself, or a cycle.
+    /// No edge, a latency that is negative or above [`MOST_LATENCY`], an edge from a node to itself, or a cycle.
     pub fn new<'a>(edges: impl IntoIterator<Item = (&'a str, &'a str, Latency)>) -> Result<Self, String> {
         let mut nodes: Vec<String> = Vec::new();
         let mut number = |name: &str| {
@@ -79,10 +82,9 @@ impl Network {
         for (index, edge) in edges.iter().enumerate() {
             let Latency { a, b } = edge.latency;
             let (from, to) = (&nodes[edge.from], &nodes[edge.to]);
-            if !(a >= 0.0 && b >= 0.0 && a.is_finite() && b.is_finite()) {
-                return Err(format!(
-                    "edge {index} ({from} -> {to}) has the latency {a} x + {b}; expected finite a and b of at least 0"
-                ));
+            if [a, b].iter().any(|number| !(0.0..=MOST_LATENCY).contains(number)) {
+                let found = format!("edge {index} ({from} -> {to}) has the latency {a} x + {b}");
+                return Err(format!("{found}; expected a and b from 0 to {MOST_LATENCY:e}"));
             }
             if edge.from == edge.to {
                 return Err(format!("edge {index} leads from {from} to itself; expected another node"));
@@ -154,7 +156,8 @@ mod tests {
         assert!(error(&[("s", "s", X)]).starts_with("edge 0 leads from s to itself"));
         let slow = Latency { a: 1.0, b: -0.5 };
         let text = error(&[("s", "t", X), ("s", "t", slow)]);
-        assert!(text.starts_with("edge 1 (s -> t) has the latency 1 x + -0.5; expected finite"), "{text}");
+        assert!(text.starts_with("edge 1 (s -> t) has the latency 1 x + -0.5; expected a and b from 0"), "{text}");
+        assert!(error(&[("s", "t", Latency { a: 1e300, b: 0.0 })]).ends_with("expected a and b from 0 to 1e9"));
         assert!(error(&[("s", "t", Latency { a: f64::NAN, b: 0.0 })]).contains("NaN"));
         let text = error(&[("s", "a", X), ("a", "b", X), ("b", "c", X), ("c", "a", X), ("c", "t", X)]);
         assert!(["a", "b", "c"].iter().any(|node| text.contains(&format!("through node {node};"))), "{text}");

@@ -6,6 +6,10 @@ use equiflow::prelude::{Deserialize, Serialize, Stream};
 use crate::instance::{Commodity, Instance};
 use crate::network::{Latency, Network};
 
+/// What an agent may want to send. With latencies up to [`MOST_LATENCY`](crate::network::MOST_LATENCY) no cost comes
+/// near the largest number.
+const DEMANDS: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
+
 /// An edge in a run file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(crate = "equiflow::serde", deny_unknown_fields)]
@@ -14,10 +18,10 @@ pub struct EdgeParams {
     pub from: String,
     /// The name of the node that it enters.
     pub to: String,
-    /// Its latency per unit of flow.
+    /// Its latency per unit of flow, from 0 to 1e9.
     #[serde(default)]
     pub a: f64,
-    /// Its latency when empty.
+    /// Its latency when empty, from 0 to 1e9.
     #[serde(default)]
     pub b: f64,
 }
@@ -93,13 +97,14 @@ equiflow::params! {
         network: NetworkChoice = NetworkChoice::Pigou,
         /// How many agents.
         players: usize = 2,
-        /// The demand of each agent; an empty list stands for a total of 1 in equal parts.
+        /// The demand of each agent, from 1e-6 to 1e6; an empty list stands for a total of 1 in equal parts.
         demands: Vec<f64> = Vec::new(),
         /// `own` (an agent sees its own mass on every node; only so is the game a potential game whatever the
         /// policies) or `all` (it sees everybody's).
         observation: Observed = Observed::Own,
-        /// A split is the softmax of `sharpness` times the agent's numbers, which lie in [-1, 1]. Of two edges one gets at
-        /// most 1 / (1 + exp(-2 sharpness)) of the mass: with 5 all but 1 in 22,000.
+        /// A split is the softmax of `sharpness` times the agent's numbers, which lie in [-1, 1]. Of two edges one gets
+        /// at most 1 / (1 + exp(-2 sharpness)) of the mass: with 5 all but 1 in 22,000. Exact gains are over all splits:
+        /// upper bounds on what actions can gain, negligibly above it with 5.
         sharpness: f64 = 5.0,
     }
 }
@@ -141,8 +146,9 @@ impl RoutingParams {
                 return Err(Invalid::new("demands", what));
             }
         };
-        if let Some(odd) = demands.iter().find(|demand| !(**demand > 0.0 && demand.is_finite())) {
-            return Err(Invalid::new("demands", format!("a demand of {odd}; expected more than 0")));
+        if let Some(odd) = demands.iter().find(|demand| !DEMANDS.contains(*demand)) {
+            let (least, most) = DEMANDS.into_inner();
+            return Err(Invalid::new("demands", format!("a demand of {odd}; expected {least:e} to {most:e}")));
         }
         let commodities = (sources.into_iter().zip(sinks).zip(demands))
             .map(|((source, sink), demand)| Commodity { source, sink, demand })

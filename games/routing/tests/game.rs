@@ -5,7 +5,7 @@ use equiflow::episode::Episode;
 use equiflow::game::{Game, Joint, Status};
 use equiflow::params::Params;
 use equiflow::stream::Stream;
-use equiflow::testing::{conformance, playthrough, simulation};
+use equiflow::testing::{conformance, playthrough, rows, simulation, values};
 use routing::game::Routing;
 use routing::params::{NetworkChoice, Observed, RoutingParams};
 
@@ -95,6 +95,15 @@ fn pigou_and_its_equilibrium_by_hand() {
     assert!((spec.best_known.unwrap().value + 7.0 / 18.0).abs() < 1e-9);
 }
 
+/// Both send 1e-5 over the link x, which nobody's flow makes as slow as the other one.
+#[test]
+fn small_demands_have_a_best_known_value_too() {
+    let params = RoutingParams { demands: vec![1e-5; 2], ..RoutingParams::default() };
+    let best_known = Routing::new(params).unwrap().spec().best_known.unwrap();
+    assert!((best_known.value / -2e-10 - 1.0).abs() < 1e-8, "{best_known:?}");
+    assert!((best_known.tolerance / 2e-12 - 1.0).abs() < 1e-8, "{best_known:?}");
+}
+
 /// At the edge of the box a softmax leaves exp(-2 sharpness) behind.
 #[test]
 fn a_split_can_send_all_but_a_trace_over_one_edge() {
@@ -157,6 +166,7 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
         custom("", from_s_to_t),
         custom(&format!("{two}, (from: \"t\", to: \"s\", a: 1)"), from_s_to_t),
         custom("(from: \"s\", to: \"t\", a: -1)", from_s_to_t),
+        custom("(from: \"s\", to: \"t\", a: 2e9), (from: \"s\", to: \"t\", b: 1)", from_s_to_t),
         custom("(from: \"s\", to: \"s\", a: 1)", from_s_to_t),
         custom(&format!("{two}, (from: \"u\", to: \"v\")"), from_s_to_t),
         custom(&format!("{two}, (from: \"u\", to: \"v\")"), "sources: [\"s\"], sinks: [\"v\"]"),
@@ -167,6 +177,8 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
         "(players: 0)".to_owned(),
         "(demands: [1])".to_owned(),
         "(demands: [1, 0])".to_owned(),
+        "(demands: [1, 1e10])".to_owned(),
+        "(demands: [1, 1e-7])".to_owned(),
         "(sharpness: 0)".to_owned(),
         "(network: layered(width: 0))".to_owned(),
         "(network: layered(degree: 6))".to_owned(),
@@ -196,20 +208,16 @@ fn evaluations_record_nash_conv_and_figures() {
         app.register_game::<Routing>("routing").register_algorithm::<random::Random>("random");
     };
     let run = "Run(name: \"r\", seeds: 2, episodes: 2, steps: 6, game: routing(network: braess), entries: [random()])";
-    let mut simulation = simulation(register, run);
-    for _ in 0..simulation.steps() {
-        simulation.advance();
-    }
-    assert_eq!(simulation.failures(), []);
-    let rows = simulation.take_rows();
-    let values = |metric: &str| rows.iter().filter(|row| row.metric == metric).map(|row| row.value).collect::<Vec<_>>();
+    let rows = rows(&mut simulation(register, run));
+    let values = |metric: &str| values(&rows, metric);
     // Halves everywhere: x = 1/2 on s -> a and s -> b, 1/4 on a -> t and the shortcut, 3/4 on b -> t.
     let social_cost = 0.25 + 0.5 + 0.25 + 0.75 * 0.75;
-    assert_eq!(values("social_cost"), [social_cost; 4]);
+    // In three evaluations of two seeds.
+    assert_eq!(values("social_cost"), [social_cost; 6]);
     let (gains, sums) = (values("gain"), values("nash_conv"));
-    assert_eq!((gains.len(), sums.len(), values("gain_bound").len()), (8, 4, 0));
+    assert_eq!((gains.len(), sums.len(), values("gain_bound").len()), (12, 6, 0));
     assert!((sums[0] - gains[0] - gains[1]).abs() < 1e-12 && gains.iter().all(|gain| *gain > 1e-3), "{gains:?}");
     for (edge, flow) in [0.5, 0.5, 0.25, 0.75, 0.25].into_iter().enumerate() {
-        assert_eq!(values(&format!("flow[{edge}]")), [flow; 4]);
+        assert_eq!(values(&format!("flow[{edge}]")), [flow; 6]);
     }
 }

@@ -3,7 +3,7 @@
 use ddpg::{Ddpg, DdpgParams};
 use differential::{MaxOfTwo, Quadratic};
 use equiflow::prelude::*;
-use equiflow::testing::{resumes_bit_for_bit, simulation};
+use equiflow::testing::{last_rows, resumes_bit_for_bit, simulation, values};
 use matrix::{Matrix, OneShot, PrisonersDilemma};
 
 fn register(app: &mut App) {
@@ -20,13 +20,7 @@ fn returns(game: &str) -> Vec<f64> {
         "Run(name: \"returns\", seeds: 3, episodes: 40, steps: 25, evaluate: (every: 40), game: {game},
              entries: [ddpg(hidden: [16], batch: 32, warmup: 100, warmup_play: uniform, actor_learning_rate: 3e-3)])"
     );
-    let mut simulation = simulation(register, &run);
-    while simulation.episode() < 40 {
-        simulation.advance();
-    }
-    assert_eq!(simulation.failures(), []);
-    let rows = simulation.take_rows();
-    rows.iter().filter(|row| row.metric == "mean_action_return").map(|row| row.value).collect()
+    values(&last_rows(&mut simulation(register, &run)), "mean_action_return")
 }
 
 #[test]
@@ -45,13 +39,7 @@ fn one_agent_finds_the_top_of_a_quadratic() {
                  entries: [ddpg(hidden: [32, 32], batch: 64, warmup: 500, warmup_play: uniform, discount: 0,
                                 noise: gaussian(sigma: 1.0), actor_learning_rate: 5e-4, critic_learning_rate: 2e-3)])"
         );
-        let mut simulation = simulation(register, &run);
-        while simulation.episode() < 120 {
-            simulation.advance();
-        }
-        assert_eq!(simulation.failures(), []);
-        let rows = simulation.take_rows();
-        let actions: Vec<_> = rows.iter().filter(|row| row.metric == "mean_action[0]").map(|row| row.value).collect();
+        let actions = values(&last_rows(&mut simulation(register, &run)), "mean_action[0]");
         assert_eq!(actions.len(), 3);
         // The box is 20 wide: a policy that has learned nothing is off by 5 to 6 on average.
         assert!(actions.iter().all(|action| (action - target).abs() < 0.5), "target {target}: {actions:?}");
@@ -80,9 +68,7 @@ fn policies_start_at_the_centre_where_asked() {
                    entries: [ddpg(start_at_centre: true, hidden: [8])])";
     let mut simulation = simulation(register, run);
     simulation.evaluate();
-    let rows = simulation.take_rows();
-    let actions: Vec<_> = rows.iter().filter(|row| row.metric == "mean_action[0]").map(|row| row.value).collect();
-    assert_eq!(actions, [0.0; 4]);
+    assert_eq!(values(&simulation.take_rows(), "mean_action[0]"), [0.0; 4]);
 }
 
 #[test]

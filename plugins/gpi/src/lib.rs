@@ -19,8 +19,8 @@ mod networks;
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    AdamParams, Density, Exclusive, Head, Learner, Mlp, PerSeed, Schedule, WarmupPlay, check_positive, check_range,
-    check_sampled,
+    AdamParams, Density, Exclusive, Head, Learner, Mlp, PerSeed, Schedule, Step, WarmupPlay, check_learner,
+    check_penalty, check_positive, check_sampled,
 };
 
 use networks::{Networks, Room, Settings, Transitions, all_choices};
@@ -100,17 +100,16 @@ impl Algorithm for Gpi {
 
     fn check(params: &GpiParams, game: &GameSpec, player: usize) -> Result<(), Invalid> {
         check_sampled(&game.players[player].action, "its actions")?;
-        check_range("hidden", format!("{:?}", params.hidden), !params.hidden.contains(&0), "widths of at least 1")?;
         check_positive("policy_learning_rate", params.policy_learning_rate)?;
         check_positive("critic_learning_rate", params.critic_learning_rate)?;
         check_positive("max_grad_norm", params.max_grad_norm.unwrap_or(1.0))?;
         check_positive("reward_scale", params.reward_scale)?;
-        check_range("discount", params.discount, (0.0..=1.0).contains(&params.discount), "0 to 1")?;
-        check_range("target_rate", params.target_rate, (0.0..=1.0).contains(&params.target_rate), "0 to 1")?;
-        check_range("batch", params.batch, params.batch > 0, "at least 1")?;
-        check_range("buffer", params.buffer, params.buffer > 0, "at least 1")?;
-        check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")?;
-        check_range("regulariser", params.regulariser, params.regulariser >= 0.0, "at least 0")?;
+        check_learner(
+            &params.hidden,
+            (params.discount, params.target_rate),
+            (params.batch, params.buffer, params.learn_every),
+        )?;
+        check_penalty("regulariser", params.regulariser)?;
         params.learning_rate_factor.check("learning_rate_factor")?;
         params.min_sigma.check("min_sigma")?;
         params.temperature.check("temperature")
@@ -266,7 +265,8 @@ impl Algorithm for Gpi {
             policy_learns: self.policies_learn(lesson.step),
         };
         let (critic, policy) = self.networks.get().update(&transitions, [&noise[0], &noise[1]], &settings);
-        let checked = critic.check("critic").and(policy.as_ref().map_or(Ok(()), |policy| policy.check("policy")));
+        let checked =
+            Step::check([("critic", &critic)].into_iter().chain(policy.as_ref().map(|policy| ("policy", policy))));
         self.losses = (critic.loss, policy.map_or_else(PerSeed::new, |step| step.loss));
         checked
     }

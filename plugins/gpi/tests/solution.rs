@@ -4,7 +4,7 @@
 use equiflow::agent::Agent;
 use equiflow::prelude::*;
 use equiflow::simulation::Simulation;
-use equiflow::testing::simulation;
+use equiflow::testing::{play_out, simulation};
 use equiflow_neural::Head;
 use gpi::Gpi;
 
@@ -81,10 +81,7 @@ fn register(app: &mut App) {
 /// Plays a run of one seed to its end.
 fn played(run: &str) -> Simulation {
     let mut simulation = simulation(register, run);
-    while simulation.episode() < simulation.run().episodes {
-        simulation.advance();
-    }
-    assert_eq!(simulation.failures(), []);
+    assert_eq!(play_out(&mut simulation).1, []);
     simulation
 }
 
@@ -107,6 +104,7 @@ fn policy(simulation: &mut Simulation, player: usize) -> Vec<f64> {
 }
 
 fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
     for (x, y) in found.iter().zip(expected) {
         assert!((x - y).abs() < tolerance, "{what}: {found:?}, expected {expected:?}");
     }
@@ -204,17 +202,13 @@ fn learners_of_choices_that_diverge_are_told() {
         ),
         (
             format!("gpi(opponent_model: variational(hidden: [8], learning_rate: 1e30), {networks})"),
-            "'s model of player 1: its prior has diverged",
+            "'s model of player 1: its prior and opponent's value have diverged",
         ),
     ] {
         let run = format!(
             "Run(name: \"table\", seeds: 2, lane_width: 2, episodes: 30, steps: 1, game: table(), entries: [{entry}])"
         );
-        let mut simulation = simulation(register, &run);
-        while simulation.episode() < 30 {
-            simulation.advance();
-        }
-        let failures = simulation.failures();
+        let (_, failures) = play_out(&mut simulation(register, &run));
         assert_eq!(failures.iter().map(|failure| failure.seed).collect::<Vec<_>>(), [0, 1], "{entry}");
         assert!(failures.iter().all(|failure| failure.what.contains(what) && failure.step > 5), "{failures:?}");
     }

@@ -2,11 +2,9 @@
 //! opponents have a model each, and the models' figures are right where they are known. All but the tests' own games and
 //! algorithms is loaded.
 
-use std::ops::ControlFlow;
-
 use equiflow::prelude::*;
 use equiflow::record::Row;
-use equiflow::testing::{resumes_bit_for_bit, simulation};
+use equiflow::testing::{self, resumes_bit_for_bit, simulation};
 
 params! {
     /// Three players: one with a box of two dimensions, one with a box of one, one with three choices or a box too.
@@ -93,15 +91,7 @@ fn register(app: &mut App) {
 
 /// All rows of a run, which must not fail.
 fn rows(run: &str) -> Vec<Row> {
-    let mut simulation = simulation(register, run);
-    let mut all = Vec::new();
-    let flow = simulation.play(|_, rows| {
-        all.extend(rows);
-        ControlFlow::Continue(())
-    });
-    assert!(flow.is_continue());
-    assert_eq!(simulation.failures(), []);
-    all
+    testing::rows(&mut simulation(register, run))
 }
 
 /// The values of a player's metric, in the order of the records.

@@ -19,7 +19,7 @@
 use equiflow::prelude::*;
 use equiflow_neural::{
     ActorParams, AdamParams, Exclusive, Head, LastLayer, Learner, Mlp, Noise, Pass, Policy, Real, Step, WarmupPlay,
-    check_positive, check_range, check_sampled, join, td_target, told,
+    check_learner, check_penalty, check_positive, check_sampled, join, td_target, told,
 };
 use smallvec::SmallVec;
 
@@ -162,16 +162,16 @@ impl Algorithm for Maddpg {
 
     fn check(params: &MaddpgParams, game: &GameSpec, player: usize) -> Result<(), Invalid> {
         check_sampled(&game.players[player].action, "its actions")?;
-        check_range("hidden", format!("{:?}", params.hidden), !params.hidden.contains(&0), "widths of at least 1")?;
         check_positive("actor_learning_rate", params.actor_learning_rate)?;
         check_positive("critic_learning_rate", params.critic_learning_rate)?;
         check_positive("max_grad_norm", params.max_grad_norm.unwrap_or(1.0))?;
-        check_range("discount", params.discount, (0.0..=1.0).contains(&params.discount), "0 to 1")?;
-        check_range("target_rate", params.target_rate, (0.0..=1.0).contains(&params.target_rate), "0 to 1")?;
-        check_range("batch", params.batch, params.batch > 0, "at least 1")?;
-        check_range("buffer", params.buffer, params.buffer > 0, "at least 1")?;
-        check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")?;
-        check_range("regulariser", params.regulariser, params.regulariser >= 0.0, "at least 0")
+        check_learner(
+            &params.hidden,
+            (params.discount, params.target_rate),
+            (params.batch, params.buffer, params.learn_every),
+        )?;
+        params.noise.check("noise")?;
+        check_penalty("regulariser", params.regulariser)
     }
 
     fn new(params: &MaddpgParams, seat: &Seat) -> Self {
@@ -222,7 +222,7 @@ impl Algorithm for Maddpg {
         networks.actor.noise(self.params.batch, &mut noise);
         let (critic, actor) = networks.update(&batch, &noise, self.params.discount, self.params.target_rate);
         networks.buffers.noise = noise;
-        let checked = critic.check("critic").and(actor.check("actor"));
+        let checked = Step::check([("critic", &critic), ("actor", &actor)]);
         self.losses.clear();
         self.losses.extend(critic.loss.into_iter().zip(actor.loss));
         checked

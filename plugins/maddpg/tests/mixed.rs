@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use equiflow::app::App;
-use equiflow::testing::resolved;
+use equiflow::testing::{self, resolved};
 
 const SMALL: &str = "hidden: [16], batch: 16, warmup: 30";
 
@@ -12,12 +12,7 @@ const SMALL: &str = "hidden: [16], batch: 16, warmup: 30";
 fn rows(run: &str, threads: usize, entry: &str) -> Vec<String> {
     let mut simulation = resolved(App::new(threads), run);
     let index = simulation.run().entries.iter().position(|known| known.label == entry).unwrap();
-    while simulation.episode() < simulation.run().episodes {
-        simulation.advance();
-    }
-    assert_eq!(simulation.failures(), []);
-    let rows = simulation.take_rows();
-    let mut rows: Vec<_> = (rows.into_iter().filter(|row| row.entry == index))
+    let mut rows: Vec<_> = (testing::rows(&mut simulation).into_iter().filter(|row| row.entry == index))
         .map(|row| format!("{:?} {} {} {} {:x}", row.player, row.seed, row.episode, row.metric, row.value.to_bits()))
         .collect();
     assert!(rows.iter().any(|row| row.contains("critic_loss")), "{entry} has learned nothing");

@@ -2,7 +2,7 @@
 
 use differential::Sequential;
 use equiflow::prelude::*;
-use equiflow::testing::{resumes_bit_for_bit, simulation};
+use equiflow::testing::{last_rows, resumes_bit_for_bit, simulation, values};
 use maddpg::Maddpg;
 use matrix::{Matrix, OneShot, PrisonersDilemma};
 
@@ -19,13 +19,7 @@ fn returns(game: &str) -> Vec<f64> {
         "Run(name: \"returns\", seeds: 3, episodes: 40, steps: 25, evaluate: (every: 40), game: {game},
              entries: [maddpg(hidden: [16], batch: 32, warmup: 100, warmup_play: uniform, actor_learning_rate: 3e-3)])"
     );
-    let mut simulation = simulation(register, &run);
-    while simulation.episode() < 40 {
-        simulation.advance();
-    }
-    assert_eq!(simulation.failures(), []);
-    let rows = simulation.take_rows();
-    rows.iter().filter(|row| row.metric == "mean_action_return").map(|row| row.value).collect()
+    values(&last_rows(&mut simulation(register, &run)), "mean_action_return")
 }
 
 #[test]

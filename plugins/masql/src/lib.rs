@@ -27,7 +27,9 @@ mod networks;
 mod stein;
 
 use equiflow::prelude::*;
-use equiflow_neural::{Exclusive, PerSeed, Schedule, WarmupPlay, check_box, check_positive, check_range};
+use equiflow_neural::{
+    Exclusive, PerSeed, Schedule, Step, WarmupPlay, check_box, check_learner, check_positive, check_range,
+};
 
 use networks::{Networks, Noise, Settings, Transitions, draw_normal, joint_space};
 
@@ -111,15 +113,14 @@ impl Algorithm for Masql {
                 ..invalid
             })?;
         }
-        check_range("hidden", format!("{:?}", params.hidden), !params.hidden.contains(&0), "widths of at least 1")?;
         check_positive("sampler_learning_rate", params.sampler_learning_rate)?;
         check_positive("critic_learning_rate", params.critic_learning_rate)?;
         check_positive("max_grad_norm", params.max_grad_norm.unwrap_or(1.0))?;
-        check_range("discount", params.discount, (0.0..=1.0).contains(&params.discount), "0 to 1")?;
-        check_range("target_rate", params.target_rate, (0.0..=1.0).contains(&params.target_rate), "0 to 1")?;
-        check_range("batch", params.batch, params.batch > 0, "at least 1")?;
-        check_range("buffer", params.buffer, params.buffer > 0, "at least 1")?;
-        check_range("learn_every", params.learn_every, params.learn_every > 0, "at least 1")?;
+        check_learner(
+            &params.hidden,
+            (params.discount, params.target_rate),
+            (params.batch, params.buffer, params.learn_every),
+        )?;
         params.temperature.check("temperature")?;
         check_range("value_particles", params.value_particles, params.value_particles > 0, "at least 1")?;
         // The bandwidth divides by the logarithm of their number.
@@ -188,8 +189,9 @@ impl Algorithm for Masql {
         let settings =
             Settings { discount: params.discount, target_rate: params.target_rate, temperature: self.temperature };
         let update = self.networks.get().update(&batch, &self.noise, &settings);
+        let checked = Step::check([("critic", &update.critic), ("sampler", &update.sampler)]);
         self.losses = [update.critic.loss, update.sampler.loss, update.value];
-        Ok(())
+        checked
     }
 
     fn metrics(&self, put: &mut dyn FnMut(&'static str, usize, f64)) {

@@ -2,7 +2,7 @@
 
 use differential::{Cooperative, MaxOfTwo, Quadratic, Sequential};
 use equiflow::prelude::*;
-use equiflow::testing::{resumes_bit_for_bit, simulation};
+use equiflow::testing::{last_rows, resumes_bit_for_bit, simulation, values};
 use masql::{Masql, MasqlParams};
 
 fn register(app: &mut App) {
@@ -11,17 +11,6 @@ fn register(app: &mut App) {
     app.register_game::<MaxOfTwo>("max_of_two");
     app.register_game::<Sequential>("sequential");
     app.register_algorithm::<Masql>("masql");
-}
-
-/// What players do in the evaluation at the end of a run with one, by player and seed.
-fn mean_actions(run: &str, episodes: u64) -> Vec<f64> {
-    let mut simulation = simulation(register, run);
-    while simulation.episode() < episodes {
-        simulation.advance();
-    }
-    assert_eq!(simulation.failures(), []);
-    let rows = simulation.take_rows();
-    rows.iter().filter(|row| row.metric == "mean_action[0]").map(|row| row.value).collect()
 }
 
 const SMALL: &str = "hidden: [32, 32], batch: 32, warmup: 500, warmup_play: uniform, discount: 0,
@@ -35,7 +24,7 @@ fn one_agent_finds_the_top_of_a_quadratic() {
             "Run(name: \"quadratic\", seeds: 3, episodes: 100, steps: 25, evaluate: (every: 100),
                  game: quadratic(target: {target}), entries: [masql({SMALL})])"
         );
-        let actions = mean_actions(&run, 100);
+        let actions = values(&last_rows(&mut simulation(register, &run)), "mean_action[0]");
         assert_eq!(actions.len(), 3);
         // The box is 20 wide: a policy that has learned nothing is off by 5 to 6 on average.
         assert!(actions.iter().all(|action| (action - target).abs() < 0.5), "target {target}: {actions:?}");

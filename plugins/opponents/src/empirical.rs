@@ -1,7 +1,9 @@
 //! What the opponent did of late, by maximum likelihood.
 
 use equiflow::prelude::*;
-use equiflow_neural::{AdamParams, Density, Exclusive, check_positive, check_range, check_sampled, seed_rows};
+use equiflow_neural::{
+    AdamParams, Density, Exclusive, Step, check_penalty, check_positive, check_range, check_sampled, seed_rows,
+};
 
 params! {
     /// What the opponent did of late: a distribution over its actions, given what the agent sees, fitted by maximum
@@ -38,7 +40,7 @@ impl OpponentModel for Empirical {
         check_range("hidden", format!("{:?}", params.hidden), !params.hidden.contains(&0), "widths of at least 1")?;
         check_positive("learning_rate", params.learning_rate)?;
         check_range("window", params.window, params.window > 0, "at least 1")?;
-        check_range("regulariser", params.regulariser, params.regulariser >= 0.0, "at least 0")
+        check_penalty("regulariser", params.regulariser)
     }
 
     fn new(params: &EmpiricalParams, seat: &ModelSeat) -> Self {
@@ -86,7 +88,8 @@ impl OpponentModel for Empirical {
         let observation = seed_rows(&recent.players[self.player].observation, seeds, recent.size, window.clone());
         let actions = seed_rows(&recent.players[self.opponent].action, seeds, recent.size, window);
         density.head.latent_of(&actions, &mut self.latent);
-        density.fit(&observation, &self.latent, None, self.params.regulariser).check("density")
+        let step = density.fit(&observation, &self.latent, None, self.params.regulariser);
+        Step::check([("density", &step)])
     }
 }
 

@@ -4,13 +4,38 @@ use differential::{MaxOfTwo, Wolf};
 use equiflow::agent::Action;
 use equiflow::environment::Live;
 use equiflow::prelude::*;
-use equiflow::testing::{resumes_bit_for_bit, simulation};
+use equiflow::testing::{resumes_bit_for_bit, rows, simulation, values};
 use random::Random;
-use std::ops::ControlFlow;
+
+params! {
+    /// One player with a box of two dimensions, neither of them around 0.
+    pub struct OffCentre {}
+}
+
+impl Game for OffCentre {
+    type Params = Self;
+    type State = ();
+
+    fn new(params: Self) -> Result<Self, Invalid> {
+        Ok(params)
+    }
+    fn spec(&self) -> GameSpec {
+        GameSpec::repeated(vec![Player::blind(Space::Box { low: vec![1.0, -4.0], high: vec![2.0, 0.0] })])
+    }
+    fn reset(&self, _: &mut Stream) {}
+    fn observe(&self, (): &(), _player: usize, out: &mut [f32]) {
+        out[0] = 1.0;
+    }
+    fn step(&self, (): &mut (), _: &Joint, _: &mut Stream, rewards: &mut [f32]) -> Status {
+        rewards.fill(0.0);
+        Status::Running
+    }
+}
 
 fn register(app: &mut App) {
     app.register_game::<MaxOfTwo>("max_of_two");
     app.register_game::<Wolf>("wolf");
+    app.register_game::<OffCentre>("off_centre");
     app.register_algorithm::<Random>("random");
 }
 
@@ -45,6 +70,16 @@ fn actions_are_uniform_over_the_box() {
 }
 
 #[test]
+fn evaluations_are_played_at_the_centre_of_the_box() {
+    let run = "Run(name: \"centre\", seeds: 2, lane_width: 2, episodes: 3, steps: 4, evaluate: (every: 3),
+                   game: off_centre(), entries: [random()])";
+    let rows = rows(&mut simulation(register, run));
+    // Two evaluations of two seeds.
+    assert_eq!(values(&rows, "mean_action[0]"), [1.5; 4]);
+    assert_eq!(values(&rows, "mean_action[1]"), [-2.0; 4]);
+}
+
+#[test]
 fn records_are_the_same_however_many_worlds_share_the_seeds() {
     // 128 worlds of which two hold two seeds, three, and one.
     let [many, three, one] = [1, 50, 130].map(|lane_width| {
@@ -53,13 +88,7 @@ fn records_are_the_same_however_many_worlds_share_the_seeds() {
                  entries: [random(), Entry(label: \"other\", all: random(), game: max_of_two(terminal: every_step))])"
         );
         let mut simulation = simulation(register, &run);
-        let mut all = Vec::new();
-        let flow = simulation.play(|_, rows| {
-            all.extend(rows);
-            ControlFlow::Continue(())
-        });
-        assert!(flow.is_continue());
-        assert_eq!(simulation.failures(), []);
+        let all = rows(&mut simulation);
         (simulation.worlds().len(), all)
     });
     assert_eq!([many.0, three.0, one.0], [128, 3, 1]);

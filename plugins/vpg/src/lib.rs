@@ -358,13 +358,20 @@ impl Algorithm for Vpg {
         if self.params.order == Order::Sequential && turn != self.player as u64 {
             return Ok(());
         }
+        // A seed that fails does not keep the others from learning.
+        let mut faults = Vec::new();
         for number in 0..self.seeds.len() {
-            let fault = |what: String| Fault { seeds: vec![number], what };
             let own = self.own_profile(number);
-            let belief = Belief::new(&self.params, &self.game, self.player, own, number, lesson).map_err(fault)?;
-            self.update(number, &belief, lesson).map_err(|error| fault(error.to_string()))?;
+            let learned = Belief::new(&self.params, &self.game, self.player, own, number, lesson)
+                .and_then(|belief| self.update(number, &belief, lesson).map_err(|error| error.to_string()));
+            faults.extend(learned.err().map(|what| (number, what)));
         }
-        Ok(())
+        match faults.first() {
+            None => Ok(()),
+            Some((_, what)) => {
+                Err(Fault { seeds: faults.iter().map(|(number, _)| *number).collect(), what: what.clone() })
+            }
+        }
     }
 
     fn policies(&self) -> Option<&[f64]> {

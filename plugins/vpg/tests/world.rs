@@ -5,7 +5,7 @@ use equiflow::loader::Plugins;
 use equiflow::prelude::*;
 use equiflow::record::Row;
 use equiflow::run::{Run, RunFile};
-use equiflow::testing::{resumes_bit_for_bit, simulation};
+use equiflow::testing::{last_rows, play_out, resumes_bit_for_bit, simulation, values};
 use equiflow::theory::games::TwoState;
 use equiflow::theory::vpg::marginal::asymmetric_start;
 use equiflow::theory::vpg::{Conditional, Vpg as Exact};
@@ -24,12 +24,7 @@ fn register(app: &mut App) {
 
 /// The rows of the last evaluation of a run of one seed.
 fn last(game: &str, entry: &str, steps: u32) -> Vec<Row> {
-    let mut simulation = simulation(register, &file(game, entry, steps));
-    for _ in 0..simulation.steps() {
-        simulation.advance();
-    }
-    assert_eq!(simulation.failures(), [], "{game} {entry}");
-    simulation.take_rows()
+    last_rows(&mut simulation(register, &file(game, entry, steps)))
 }
 
 fn file(game: &str, entry: &str, steps: u32) -> String {
@@ -43,7 +38,7 @@ fn common(payoffs: &str) -> String {
 
 /// A figure, the largest over the players where each has one.
 fn figure(rows: &[Row], metric: &str) -> f64 {
-    let values = rows.iter().filter(|row| row.metric == metric).map(|row| row.value);
+    let values = values(rows, metric).into_iter();
     values.reduce(f64::max).unwrap_or_else(|| panic!("no {metric} in {rows:?}"))
 }
 
@@ -169,13 +164,20 @@ impl Game for Endless {
 #[test]
 fn a_player_without_policies_is_a_fault_for_an_exact_model_and_none_for_an_empirical_one() {
     let play = |entry: &str| {
-        let mut simulation = simulation(register, &file("two_state()", entry, 50));
-        (0..50).for_each(|_| simulation.advance());
-        simulation.failures().into_iter().map(|failure| failure.what).collect::<String>()
+        let (_, failures) = play_out(&mut simulation(register, &file("two_state()", entry, 50)));
+        failures.into_iter().map(|failure| failure.what).collect::<String>()
     };
     let what = play("Entry(label: \"mixed\", players: [vpg(), random()])");
     assert!(what.contains("player 1 publishes no policies") && what.contains("opponent_model: empirical"), "{what}");
     assert_eq!(play("Entry(label: \"mixed\", players: [vpg(opponent_model: empirical), random()])"), "");
+}
+
+#[test]
+fn all_seeds_of_a_lane_that_fail_are_told() {
+    let entry = "Entry(label: \"mixed\", players: [vpg(), random()])";
+    let run = file("two_state()", entry, 50).replace("seeds: 1", "seeds: 3, lane_width: 2");
+    let (_, failures) = play_out(&mut simulation(register, &run));
+    assert_eq!(failures.iter().map(|failure| failure.seed).collect::<Vec<_>>(), [0, 1, 2], "{failures:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::input::Input;
 use crate::run::Mistake;
 use crate::theory::dominance::{self, Dominated, eliminate, weakly_dominated};
 use crate::theory::lqre::{self, End, Options, Path};
-use crate::theory::markov_potential::{self, policy_cycles};
+use crate::theory::markov_potential::{self, PolicyCycles, policy_cycles_within};
 use crate::theory::mixed::mixed_nash;
 use crate::theory::potential::{Potential, potential_within};
 use crate::theory::pure_nash::{pure_nash_within, regrets};
@@ -125,7 +125,10 @@ pub(super) struct PotentialFound {
 #[derive(Debug, Serialize)]
 pub(super) struct Cycles {
     pub values: &'static str,
+    /// How many were looked at.
     pub cycles: usize,
+    /// Whether these are as many as were meant to be; else the time was up.
+    pub complete: bool,
     pub violation: f64,
     pub relative: f64,
 }
@@ -227,7 +230,10 @@ impl Analysis {
             discount: table.discount(),
             payoff_count: table.players() * table.rows(table.states() - 1).end,
             one_shot: form.map(|form| OneShot::new(form, &table, limit)),
-            policy_cycles: if form.is_some() { Ok(Vec::new()) } else { cycles(&table).map_err(|e| e.to_string()) },
+            policy_cycles: match form {
+                Some(_) => Ok(Vec::new()),
+                None => cycles(&table, limit).map_err(|error| error.to_string()),
+            },
             optimum: optimum(&table).map_err(|error| error.to_string()),
             profiles,
             lqre,
@@ -239,7 +245,8 @@ impl Analysis {
     pub fn is_complete(&self) -> bool {
         let path = self.lqre.as_ref().is_ok_and(|lqre| lqre.reached);
         let one_shot = self.one_shot.as_ref().is_none_or(OneShot::is_complete);
-        path && one_shot && self.policy_cycles.is_ok() && self.optimum.is_ok()
+        let cycles = self.policy_cycles.as_ref().is_ok_and(|kinds| kinds.iter().all(|cycles| cycles.complete));
+        path && one_shot && cycles && self.optimum.is_ok()
     }
 }
 
@@ -414,7 +421,7 @@ fn optimum(table: &TabularGame) -> Result<Optimum, TheoryError> {
     Ok(Optimum { welfare, actions, residual: found.residual })
 }
 
-fn cycles(table: &TabularGame) -> Result<Vec<Cycles>, TheoryError> {
+fn cycles(table: &TabularGame, limit: Duration) -> Result<Vec<Cycles>, TheoryError> {
     // Fewer where an evaluation takes longer: some seconds in all.
     let cost = table.players() * table.rows(table.states() - 1).end + table.states().saturating_pow(3) / 10;
     let count = (100_000_000 / cost.max(1)).min(CYCLES);
@@ -425,10 +432,12 @@ fn cycles(table: &TabularGame) -> Result<Vec<Cycles>, TheoryError> {
     let kinds = [(Entropy::None, "rewards"), (Entropy::Own, "own entropy"), (Entropy::Shared, "shared entropy")];
     let mut all = Vec::new();
     for (entropy, values) in kinds {
-        let found = policy_cycles(table, Objective { entropy, temperature: 1.0 }, count, 0)?;
+        let objective = Objective { entropy, temperature: 1.0 };
+        let found = policy_cycles_within(table, objective, count, 0, limit / kinds.len() as u32)?;
         // What is rounding is not shown as a violation.
         let violation = if found.relative > markov_potential::ROUNDING { found.violation } else { 0.0 };
-        all.push(Cycles { values, cycles: found.cycles, violation, relative: found.relative });
+        let PolicyCycles { cycles, complete, relative, .. } = found;
+        all.push(Cycles { values, cycles, complete, violation, relative });
     }
     Ok(all)
 }

@@ -14,7 +14,7 @@ use clap::Args;
 
 use self::analysis::Analysis;
 use super::{FileArgs, Global, bad_input, failed, print_mistakes};
-use crate::record::slug;
+use crate::record::short_slug;
 
 #[derive(Debug, Args)]
 pub(super) struct SolveArgs {
@@ -66,16 +66,19 @@ pub(super) fn solve(args: &SolveArgs, global: &Global) -> ExitCode {
         }
     }
     if args.json {
-        println!("{:#}", serde_json::json!({ "games": analyses }));
+        say!("{:#}\n", serde_json::json!({ "games": analyses }));
     }
     for (number, analysis) in analyses.iter().enumerate() {
         if !args.json {
-            print!("{}{}", if number > 0 { "\n" } else { "" }, terminal::text(analysis));
+            say!("{}{}", if number > 0 { "\n" } else { "" }, terminal::text(analysis));
         }
         let Some(out) = &args.out else { continue };
-        let folder = if analyses.len() > 1 { out.join(slug(&analysis.name)) } else { out.clone() };
+        let folder = match analyses.len() {
+            1 => out.clone(),
+            _ => out.join(short_slug(&analysis.name, &format!("game-{}", number + 1))),
+        };
         match files::write(&folder, analysis) {
-            Ok(()) if !args.json => println!("path and solution in {}", folder.display()),
+            Ok(()) if !args.json => say!("path and solution in {}\n", folder.display()),
             Ok(()) => {}
             Err(error) => {
                 eprintln!("error: writing to `{}` failed: {error}", folder.display());

@@ -186,7 +186,8 @@ fn policy_cycles(text: &mut String, cycles: &Cycles) {
             format!("no potential: a sum of {violation:.6} ({:.1}% of the values' range)", 100.0 * cycles.relative)
         }
     };
-    let _ = writeln!(text, "policy cycles, values of {}: {} tried, {verdict}", cycles.values, cycles.cycles);
+    let so_far = if cycles.complete { "" } else { " before the time was up" };
+    let _ = writeln!(text, "policy cycles, values of {}: {} tried{so_far}, {verdict}", cycles.values, cycles.cycles);
 }
 
 fn lqre(text: &mut String, analysis: &Analysis, found: &Lqre) {

@@ -15,6 +15,8 @@ use super::normal_form::NormalForm;
 
 /// Largest file that is read, in bytes.
 pub const FILE_LIMIT: usize = 256 << 20;
+/// Most players of a game that is read.
+pub const PLAYER_LIMIT: usize = 1_000;
 /// Most payoffs of a game that is read: cells x players.
 pub const PAYOFF_LIMIT: usize = 1 << 23;
 /// Most digits of a number, its exponent counted as digits.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use num_traits::Zero;
 
 use super::lexer::{Lexer, Token};
-use super::{ALL_DIGITS_LIMIT, DIGIT_LIMIT, NfgError, PAYOFF_LIMIT};
+use super::{ALL_DIGITS_LIMIT, DIGIT_LIMIT, NfgError, PAYOFF_LIMIT, PLAYER_LIMIT};
 use crate::theory::normal_form::NormalForm;
 use crate::theory::rational::{Rational, decimal};
 
@@ -78,6 +78,10 @@ impl Reader<'_> {
         }
         let mut players = Vec::new();
         while matches!(self.lexer.advance()?, Token::Text(_)) {
+            if players.len() == PLAYER_LIMIT {
+                let what = format!("the game has more than {PLAYER_LIMIT} players; expected at most {PLAYER_LIMIT}");
+                return Err(self.lexer.error(what));
+            }
             players.push(self.label()?);
         }
         match self.lexer.token {
@@ -94,6 +98,9 @@ impl Reader<'_> {
         }
         self.lexer.advance()?;
         let listed = self.lexer.token == Token::Open;
+        // Every strategy has a payoff for each player in each cell of the players before: no names are kept that there
+        // cannot be payoffs for.
+        let mut payoffs = players;
         let mut all = Vec::new();
         for _ in 0..players {
             if listed {
@@ -105,6 +112,10 @@ impl Reader<'_> {
                 let mut names = Vec::new();
                 while matches!(self.lexer.advance()?, Token::Text(_)) {
                     names.push(self.label()?);
+                    if payoffs * names.len() > PAYOFF_LIMIT {
+                        let found = format!("the strategies up to here make {} payoffs", payoffs * names.len());
+                        return Err(self.lexer.error(format!("{found}; expected at most {PAYOFF_LIMIT} payoffs")));
+                    }
                 }
                 if self.lexer.token != Token::Close {
                     return Err(self.lexer.unexpected("a strategy's name in quotation marks, or `}`"));
@@ -112,6 +123,7 @@ impl Reader<'_> {
                 if names.is_empty() {
                     return Err(self.lexer.error("a player has no strategies; expected at least one"));
                 }
+                payoffs *= names.len();
                 all.push(Strategies::Named(names));
             } else {
                 let Token::Number(text) = &self.lexer.token else {
@@ -427,12 +439,23 @@ mod tests {
         let began = std::time::Instant::now();
         let digits = "9".repeat(20_000_000);
         let names = "\"a\" ".repeat(3000);
+        let players = "\"p\" ".repeat(20_000);
+        let thousand = "\"p\" ".repeat(1000);
         for (text, expected) in [
             ("NFG 1 R \"\" { \"A\" \"B\" } { 1000000000 2 } 1".to_owned(), "2000000000 cells with 4000000000 payoffs"),
             ("NFG 1 R \"\" { \"A\" \"B\" } { 2000000000 2000000000 } 1".to_owned(), "expected at most 8388608 payoffs"),
             ("NFG 1 R \"\" { \"A\" } { 99999999999999999999 } 1".to_owned(), "expected a number of strategies"),
             (format!("NFG 1 R \"\" {{ \"A\" }} {{ {{ {names} }} }} 1"), "but 3000 payoffs follow"),
             ("NFG 1 R \"\" { \"A\" \"B\" } { 2000 2000 } 1 2 3".to_owned(), "but 8000000 payoffs follow"),
+            (
+                format!("NFG 1 R \"\" {{ {players} }} {{ {} }} {}", "1 ".repeat(20_000), "0 ".repeat(20_000)),
+                "more than 1000 players; expected at most 1000",
+            ),
+            // Refused at the 84th name of the second list, which is not read to its end.
+            (
+                format!("NFG 1 R \"\" {{ {thousand} }} {{ {{ {} }} {{ {names}", "\"b\" ".repeat(100)),
+                "the strategies up to here make 8400000 payoffs; expected at most 8388608 payoffs",
+            ),
             ("{".repeat(1_000_000), "expected `NFG`"),
             (format!("NFG 1 R \"\" {{ \"A\" }} {}", "{ ".repeat(1_000_000)), "expected a strategy's name"),
             (format!("NFG 1 R \"\" {{ \"A\" }} {{ 1 }} {digits}"), "the number has 20000000 digits"),

@@ -106,36 +106,46 @@ impl Networks {
         let (seeds, states) = (streams.len(), params.states.min(batch));
         let seen = seed_rows(observation, seeds, batch, 0..states);
         let per_state = self.proposals_per_state(params);
-        let Self { prior, model, proposed, .. } = self;
-        let head = prior.head.clone();
-        let rows = seeds * states * per_state;
-        proposals.actions.resize(rows * head.width(), 0.0);
-        match (&head, params.fit) {
-            (Head::Categorical(n), _) => {
-                proposed.latent.clear();
-                proposed.latent.extend((0..rows).map(|row| (row % n) as f64));
-            }
-            (Head::Gaussian { .. }, Fit::Resampling) => {
-                head.noise(streams, states * per_state, &mut proposed.noise);
-                head.latent(prior.outputs(&seen), &proposed.noise, &mut proposed.latent);
-                smooth(&head, streams, params.smoothing, &mut proposed.latent);
-            }
-            (Head::Gaussian { .. }, Fit::ReverseKl) => {
-                let outputs = model.outputs(&seen);
-                head.noise(streams, states, &mut proposed.noise);
-                head.latent(outputs, &proposed.noise, &mut proposed.latent);
-            }
+        let mut proposed = std::mem::take(&mut self.proposed);
+        let head = self.prior.head.clone();
+        proposals.actions.resize(seeds * states * per_state * head.width(), 0.0);
+        if let (Head::Gaussian { .. }, Fit::ReverseKl) = (&head, params.fit) {
+            head.noise(streams, states, &mut proposed.noise);
+            head.latent(self.model.outputs(&seen), &proposed.noise, &mut proposed.latent);
+        } else {
+            self.draw_prior(&seen, streams, per_state, &mut proposed);
         }
         head.actions(&proposed.latent, &mut proposals.actions);
         proposals.states = states;
         proposals.per_state = per_state;
         proposals.samples = params.answers;
         proposals.valued = params.reward == Reward::OwnValue;
-        proposals.conditional = params.conditional;
+        proposals.conditional = params.conditional && params.reward != Reward::Inferred;
+        self.proposed = proposed;
     }
 
-    /// One update: prior, reward, value, model. Returns the step of each, none of those that did not learn.
-    pub fn learn(&mut self, params: &VariationalParams, lesson: &ModelLesson) -> [Option<Step>; 4] {
+    /// Draws `per_state` latents from the smoothed prior in each of the states `[S, states, width]`; of choices all.
+    pub fn draw_prior(&mut self, seen: &[f32], streams: &mut [Stream], per_state: usize, drawn: &mut Proposed) {
+        let head = self.prior.head.clone();
+        let states = seen.len() / self.prior.learner.net.sizes()[0];
+        if let Head::Categorical(n) = head {
+            drawn.latent.clear();
+            drawn.latent.extend((0..states * n).map(|row| (row % n) as f64));
+            return;
+        }
+        head.noise(streams, states / streams.len() * per_state, &mut drawn.noise);
+        head.latent(self.prior.outputs(seen), &drawn.noise, &mut drawn.latent);
+        smooth(&head, streams, self.smoothing, &mut drawn.latent);
+    }
+
+    /// One update: prior, reward, value, model. Returns the step of each, none of those that did not learn. An inferred
+    /// reward draws from `streams`.
+    pub fn learn(
+        &mut self,
+        params: &VariationalParams,
+        lesson: &ModelLesson,
+        streams: &mut [Stream],
+    ) -> [Option<Step>; 4] {
         let (batch, recent, seeds) = (lesson.batch, lesson.recent, self.value.net.seeds());
         // Prior: maximum likelihood of the opponent's latest actions.
         let window = recent.size - params.window.min(recent.size)..recent.size;
@@ -158,15 +168,8 @@ impl Networks {
             own_value: &question.answers.values,
             count: question.answers.count,
         };
-        let proposed = std::mem::take(&mut self.proposed);
         // Reward (Eqs. 8 to 10), where it is inferred: it is to explain what was done of late.
-        let reward = self.reward.is_some().then(|| {
-            let done = self.players.iter().map(|player| &late(*player).action);
-            let done: Vec<_> = done.map(|actions| seed_rows(actions, seeds, recent.size, window.clone())).collect();
-            let mut weight = Vec::new();
-            self.weigh(&asked, &proposed.latent, &mut weight);
-            self.explain(&seen, &done.iter().map(|actions| &**actions).collect::<Vec<_>>(), &asked, &weight)
-        });
+        let reward = self.reward.is_some().then(|| self.infer(params, recent, window, streams));
         // The opponent's value: y = r + gamma E_a' Q'(s', a', b') - (log rho(b'|s') - log pihat(b'|s')).
         let value = (params.reward != Reward::OwnValue).then(|| {
             let actions: Vec<_> = self.players.iter().map(|player| &batch.players[*player].action[..]).collect();
@@ -186,6 +189,7 @@ impl Networks {
             self.value_step(&transitions, params.discount, params.target_rate)
         });
         // Model: towards pihat(b|s) exp(E_a Q(s, a, b)).
+        let proposed = std::mem::take(&mut self.proposed);
         let model = lesson.policies_learn.then(|| match params.fit {
             Fit::Resampling => self.resample(&asked, &proposed.latent, params.regulariser),
             Fit::ReverseKl => self.reverse_kl(&asked, &proposed.latent, &proposed.noise, params.regulariser),

@@ -12,7 +12,7 @@
 //! The prior in both, and in the log-ratio that the agent subtracts (Eq. 12), is the smoothed one. The expectation over a in
 //! Proposition 4.7 is by the agent's marginal policy. Where the agent acts upon what it predicts, a ~ pi(.|s, b) as in
 //! Algorithm 2, the opponent can count on its answer, and the expectation is by the policy given b: `conditional`, the
-//! default, as the policy's own is.
+//! default, as the policy's own is, where the opponent's reward is known.
 
 mod fit;
 mod learn;
@@ -20,7 +20,7 @@ mod reward;
 mod value;
 
 use equiflow::prelude::*;
-use equiflow_neural::{Exclusive, PerSeed, check_positive, check_range, check_sampled};
+use equiflow_neural::{Exclusive, PerSeed, Step, check_penalty, check_positive, check_range, check_sampled};
 
 use learn::Networks;
 
@@ -71,7 +71,8 @@ params! {
         proposals: usize = 64,
         /// Actions of the agent per proposal, where they cannot be enumerated.
         answers: usize = 4,
-        /// Whether the agent answers the proposal, or as it would anyway (its marginal policy).
+        /// Whether the agent answers the proposal, or as it would anyway (its marginal policy). With an inferred reward always
+        /// the latter: how the opponent would like an answer does not show in what it does.
         conditional: bool = true,
         /// Penalty on the squared outputs of prior and model.
         regulariser: f64 = 5e-4,
@@ -86,8 +87,8 @@ const NETWORKS: [&str; 4] = ["prior", "opponent's reward", "opponent's value", "
 pub struct Variational {
     params: VariationalParams,
     networks: Exclusive<Networks>,
-    /// One per seed: for acting, for samples in the batch, and for proposals.
-    streams: [Vec<Stream>; 3],
+    /// One per seed: for acting, for samples in the batch, for proposals, and for inferring the reward.
+    streams: [Vec<Stream>; 4],
     latent: Vec<f64>,
     /// Of the last update, per seed, in the order of [`NETWORKS`].
     losses: [PerSeed; 4],
@@ -109,7 +110,7 @@ impl OpponentModel for Variational {
         check_range("states", params.states, params.states > 0, "at least 1")?;
         check_range("proposals", params.proposals, params.proposals > 0, "at least 1")?;
         check_range("answers", params.answers, params.answers > 0, "at least 1")?;
-        check_range("regulariser", params.regulariser, params.regulariser >= 0.0, "at least 0")?;
+        check_penalty("regulariser", params.regulariser)?;
         if params.fit == Fit::ReverseKl && params.reward == Reward::OwnValue && matches!(action, Space::Box { .. }) {
             let what = "reverse_kl needs a gradient, which the agent's own values come without; expected `resampling`";
             return Err(Invalid::new("fit", what));
@@ -121,7 +122,7 @@ impl OpponentModel for Variational {
         Self {
             params: params.clone(),
             networks: Exclusive::new(Networks::new(params, seat)),
-            streams: ["predictions", "learning", "proposals"].map(|purpose| seat.streams(purpose)),
+            streams: ["predictions", "learning", "proposals", "reward"].map(|purpose| seat.streams(purpose)),
             latent: Vec::new(),
             losses: Default::default(),
         }
@@ -162,11 +163,9 @@ impl OpponentModel for Variational {
     }
 
     fn learn(&mut self, lesson: &ModelLesson) -> Result<(), Fault> {
-        let steps = self.networks.get().learn(&self.params, lesson);
-        let checked = NETWORKS
-            .iter()
-            .zip(&steps)
-            .try_for_each(|(name, step)| step.as_ref().map_or(Ok(()), |step| step.check(name)));
+        let steps = self.networks.get().learn(&self.params, lesson, &mut self.streams[3]);
+        let learned = NETWORKS.into_iter().zip(&steps).filter_map(|(name, step)| Some((name, step.as_ref()?)));
+        let checked = Step::check(learned);
         self.losses = steps.map(|step| step.map_or_else(PerSeed::new, |step| step.loss));
         checked
     }

@@ -1,20 +1,79 @@
 //! The opponent's reward, inferred from what it did: Eqs. 8 to 10, which is maximum-entropy inverse reinforcement learning.
 //!
-//! The model explains an action b by pihat(b|s) exp(E_a Q(s, a, b)) / E_{b~pihat} exp(E_a Q(s, a, b)): the normaliser of
-//! Eq. 6, not the one that Eq. 8 prints. What it explains best is the logarithm of how the opponent acts, plus anything
-//! that does not depend on b: behaviour alone does not say what the true reward is.
+//! The model explains an action b by pihat(b|s) exp(Q(s, a, b)) / E_{b~pihat} exp(Q(s, a, b)): the normaliser of Eq. 6, not the
+//! one that Eq. 8 prints. The agent's action a is the one that was played (the trajectories of Eq. 9 hold it, drawn from its
+//! marginal policy), and what was done is compared with what could have been done in the same state, beside the same a: so
+//! nothing that depends on s and a alone is learned. What explains best is the logarithm of how the opponent acts, plus
+//! anything that does not depend on b: behaviour alone does not say what the true reward is.
 
-use equiflow_neural::{PerSeed, Real, Step};
+use std::ops::Range;
 
-use super::learn::Networks;
+use equiflow::prelude::*;
+use equiflow::replay::Batch;
+use equiflow_neural::{Head, PerSeed, Real, Step};
+
+use super::VariationalParams;
+use super::learn::{Networks, Proposed};
 use super::value::Answered;
+
+impl Networks {
+    /// One step of [`Networks::explain`], in some of the latest transitions, those of `window`: as many as `states` proposals
+    /// with `answers` each would be, drawn with replacement.
+    pub fn infer(
+        &mut self,
+        params: &VariationalParams,
+        recent: &Batch,
+        window: Range<usize>,
+        streams: &mut [Stream],
+    ) -> Option<Step> {
+        let states = params.states * params.answers;
+        let per_state = match self.prior.head {
+            Head::Categorical(n) => n,
+            Head::Gaussian { .. } => params.proposals,
+        };
+        let chosen: Vec<usize> = (streams.iter_mut().enumerate())
+            .flat_map(|(seed, stream)| {
+                let first = seed * recent.size + window.start;
+                (0..states).map(|_| first + stream.below(window.len())).collect::<Vec<_>>()
+            })
+            .collect();
+        let rows = |values: &[f32]| -> Vec<f32> {
+            let width = values.len() / recent.terminated.len();
+            chosen.iter().flat_map(|row| &values[row * width..][..width]).copied().collect()
+        };
+        let seen = rows(&recent.players[self.players[0]].observation);
+        let actions: Vec<_> = self.players.iter().map(|player| rows(&recent.players[*player].action)).collect();
+
+        // What the opponent could have done instead.
+        let mut drawn = Proposed::default();
+        self.draw_prior(&seen, streams, per_state, &mut drawn);
+        let spread = |values: &[f32]| -> Vec<f32> {
+            values.chunks_exact(values.len() / chosen.len()).flat_map(|row| row.repeat(per_state)).collect()
+        };
+        let mut beside: Vec<_> = actions.iter().map(|actions| spread(actions)).collect();
+        self.prior.head.actions(&drawn.latent, &mut beside[1 + self.number]);
+        let beside: Vec<&[f32]> = beside.iter().map(Vec::as_slice).collect();
+        let asked = Answered {
+            per_state,
+            observation: &spread(&seen),
+            opponents: &beside[1..],
+            action: beside[0],
+            weight: &vec![1.0; chosen.len() * per_state],
+            own_value: &[],
+            count: 1,
+        };
+        let mut weight = Vec::new();
+        self.weigh(&asked, &drawn.latent, &mut weight);
+        self.explain(&seen, &actions.iter().map(Vec::as_slice).collect::<Vec<_>>(), &asked, &weight)
+    }
+}
 
 impl<T: Real> Networks<T> {
     /// One step of the reward down -E_data[r(s, a, b)] + E_{b~weights}[E_a r(s, a, b)]: what was done `[S, W, width]`
     /// against what the model holds likely, proposals with weights `[S, rows]` that sum to 1 for each state.
     ///
-    /// The loss of the step is the difference itself; its gradient is that of the negative log-likelihood where Q is r.
-    /// None where the reward is not inferred.
+    /// The loss of the step is the difference itself; its gradient is that of the negative log-likelihood where Q is r and both
+    /// are of the same states. None where the reward is not inferred.
     pub fn explain(&mut self, seen: &[T], actions: &[&[T]], asked: &Answered<T>, weight: &[f64]) -> Option<Step> {
         let mut reward = self.reward.take()?;
         let seeds = reward.net.seeds();

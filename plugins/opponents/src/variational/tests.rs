@@ -1,6 +1,8 @@
 //! Every step against PyTorch in float64; the reward's gradient against its objective; the model against Proposition 4.7.
 
+use equiflow::environment::Lane;
 use equiflow::opponent::Exchange;
+use equiflow::replay::{Batch, PlayerBatch};
 use equiflow::testing::simulation;
 use equiflow_neural::testing::{adam, assert_close, field, fixture, items, network, numbers, parameters, stack};
 use equiflow_neural::{AdamParams, Density, Head, Learner, Mlp, Real};
@@ -272,6 +274,65 @@ fn the_inferred_rewards_gradient_is_that_of_its_objective() {
     }
 }
 
+/// Where Q is r and the prior is uniform, what explains best is the logarithm of how the opponent acts, in every state and
+/// whatever the agent did, plus anything that does not depend on b.
+#[test]
+fn an_inferred_reward_explains_what_was_done() {
+    let player = |choices| Player { observation: Space::cube(1, -1.0, 1.0), action: Space::Discrete(choices) };
+    let game = GameSpec::sequential(vec![player(2), player(3)]);
+    let lane = Lane { run_seed: 0, seeds: vec![0, 1], instances: 1 };
+    let seat = ModelSeat { agent: Seat { lane: &lane, game: &game, player: 0, tables: None }, opponent: 1 };
+    let params = VariationalParams {
+        reward: Reward::Inferred,
+        hidden: vec![32],
+        learning_rate: 1e-3,
+        states: 16,
+        ..VariationalParams::default()
+    };
+    let mut networks = Networks::new(&params, &seat);
+    // Of ten times in a state, after either choice of the agent: 7, 2, 1 and 1, 3, 6. One state is seen twice as often.
+    let habits = [(1.0f32, [7, 2, 1], 1), (-1.0, [1, 3, 6], 2)];
+    let mut rows = Vec::new();
+    for (seen, counts, times) in habits {
+        for agent in [0.0f32, 1.0] {
+            let choices = counts.iter().enumerate().flat_map(|(b, count)| vec![b as f32; count * times]);
+            rows.extend(choices.map(|b| (seen, agent, b)));
+        }
+    }
+    let both = |of: fn(&(f32, f32, f32)) -> f32| -> Vec<f32> { [&rows[..]; 2].concat().iter().map(of).collect() };
+    let part = |action: Vec<f32>| PlayerBatch {
+        observation: both(|row| row.0),
+        action,
+        reward: vec![0.0; 2 * rows.len()],
+        next_observation: both(|row| row.0),
+    };
+    let recent = Batch {
+        size: rows.len(),
+        players: vec![part(both(|row| row.1)), part(both(|row| row.2))],
+        terminated: vec![1.0; 2 * rows.len()],
+    };
+    let mut streams = seat.streams("test");
+    for _ in 0..3000 {
+        let step = networks.infer(&params, &recent, 0..rows.len(), &mut streams).unwrap();
+        assert_eq!(Step::check([("reward", &step)]), Ok(()));
+        networks.value.net = networks.reward.as_ref().unwrap().net.twin();
+    }
+    for (seen, counts, _) in habits {
+        for agent in [0.0, 1.0] {
+            let mut input = Vec::new();
+            networks.value_input(&[seen; 6], &[agent; 6], &[&[0.0, 1.0, 2.0, 0.0, 1.0, 2.0]], 1, &mut input);
+            let reward: Vec<f64> = networks.value.forward(&input).iter().map(|r| f64::from(*r)).collect();
+            for seed in reward.chunks_exact(3) {
+                let sum: f64 = seed.iter().map(|r| r.exp()).sum();
+                for (r, count) in seed.iter().zip(counts) {
+                    let (found, expected) = (r.exp() / sum, count as f64 / 10.0);
+                    assert!((found - expected).abs() < 0.06, "in {seen} after {agent}: {found}, expected {expected}");
+                }
+            }
+        }
+    }
+}
+
 /// Without smoothing a narrow prior holds far actions too unlikely for a number; their logarithm is one all the same.
 #[test]
 fn the_prior_of_far_actions_is_finite() {
@@ -301,7 +362,7 @@ fn the_prior_of_far_actions_is_finite() {
         per_state: 1,
     };
     let step = asked.with(false, |asked| networks.reverse_kl(asked, &[2.0], &[2.0], 0.0));
-    assert!(step.check("model").is_ok(), "{step:?}");
+    assert!(Step::check([("model", &step)]).is_ok(), "{step:?}");
 }
 
 params! {
@@ -365,10 +426,7 @@ fn the_model_of_a_one_shot_game_is_that_of_proposition_4_7() {
                     conditional: {conditional}, temperature: constant(0.7))])"
         );
         let mut simulation = simulation(register, &run);
-        while simulation.episode() < 4000 {
-            simulation.advance();
-        }
-        assert_eq!(simulation.failures(), []);
+        assert_eq!(equiflow::testing::play_out(&mut simulation).1, []);
         let world = &mut simulation.app().world;
         let game = Table { seed };
         let mut moved = 0.0f64;
