@@ -37,6 +37,16 @@ pub(crate) fn attempt(
     false
 }
 
+/// Asks an agent or a model for its figures, unless its lane is lost already; a panic there is the end of the lane.
+pub(crate) fn ask_figures(health: &mut Health, clock: &Clock, who: &str, ask: impl FnOnce(&Health)) {
+    if health.is_lost() {
+        return;
+    }
+    if let Err(what) = fence(|| ask(health)) {
+        health.fail(None, clock.step, &format!("{who}: its metrics {what}"));
+    }
+}
+
 /// Marks environments in which some player reads the others' target actions.
 #[derive(Component)]
 pub(crate) struct SharesTargets;
@@ -246,18 +256,12 @@ pub(crate) fn metrics<A: Algorithm>(
 ) {
     for (algorithm, agent, plays_in) in &agents {
         let Ok((environment, lane, clock, mut health)) = environments.get_mut(plays_in.0) else { continue };
-        if health.is_lost() {
-            continue;
-        }
-        let said = fence(|| {
+        ask_figures(&mut health, clock, &format!("player {}", agent.player), |health| {
             algorithm.metrics(&mut |metric, seed, value| {
                 if health.is_well(seed) {
                     records.push(Row::new(environment, clock, Some(agent.player), lane.seeds[seed], metric, value));
                 }
             });
         });
-        if let Err(what) = said {
-            health.fail(None, clock.step, &format!("player {}: its metrics {what}", agent.player));
-        }
     }
 }

@@ -231,7 +231,8 @@ impl Head {
         }
     }
 
-    /// In a box: the gradient of the log density of each latent's action with respect to that action, `[rows, A]`.
+    /// In a box: the gradient of the log density of each latent's action with respect to the latent, `[rows, A]`. That with
+    /// respect to the action would be infinite at the edge.
     ///
     /// # Panics
     /// For choices.
@@ -242,8 +243,7 @@ impl Head {
         for (outputs, latent) in outputs.chunks_exact(2 * dims).zip(latent.chunks_exact(dims)) {
             out.extend(latent.iter().enumerate().map(|(dim, u)| {
                 let (mean, sigma, _) = normal(outputs, dim, *min_sigma);
-                let by_latent = (mean - u) / (sigma * sigma) + 2.0 * u.tanh();
-                by_latent / (half_range[dim] * ln_slope(*u).exp())
+                (mean - u) / (sigma * sigma) + 2.0 * u.tanh()
             }));
         }
     }
@@ -290,8 +290,9 @@ impl Head {
         }
     }
 
-    /// In a box: the gradient of `scale * sum over rows of (temperature * log density(action) - Q(action))` with respect
-    /// to the outputs, where the noise is held fixed (reparameterised) and `by_action` `[rows, A]` is the gradient of Q.
+    /// In a box: the gradient of `scale * sum over rows of (temperature * log density(action) - Q(action) - f(latent))` with
+    /// respect to the outputs, where the noise is held fixed (reparameterised), `by_action` `[rows, A]` is the gradient of Q and
+    /// `by_latent` that of f, empty where there is none.
     ///
     /// # Panics
     /// For choices, which have [`Head::expected_gradient`].
@@ -299,7 +300,7 @@ impl Head {
         &self,
         outputs: &[T],
         noise: &[f64],
-        by_action: &[T],
+        (by_action, by_latent): (&[T], &[f64]),
         temperature: f64,
         scale: f64,
         out: &mut Vec<T>,
@@ -309,12 +310,13 @@ impl Head {
         out.clear();
         out.resize(outputs.len(), T::default());
         let rows = outputs.chunks_exact(2 * dims).zip(noise.chunks_exact(dims)).zip(by_action.chunks_exact(dims));
-        for (((outputs, noise), by_action), out) in rows.zip(out.chunks_exact_mut(2 * dims)) {
+        for (row, (((outputs, noise), by_action), out)) in rows.zip(out.chunks_exact_mut(2 * dims)).enumerate() {
             for dim in 0..dims {
                 let (mean, sigma, slope) = normal(outputs, dim, *min_sigma);
                 let y = (mean + sigma * noise[dim]).tanh();
                 // d log density / du = 2 tanh(u), da/du = half (1 - tanh(u)^2); sigma itself adds -1/sigma.
-                let by_u = temperature * 2.0 * y - by_action[dim].to_f64() * half_range[dim] * (1.0 - y * y);
+                let through_action = by_action[dim].to_f64() * half_range[dim] * (1.0 - y * y);
+                let by_u = temperature * 2.0 * y - through_action - by_latent.get(row * dims + dim).unwrap_or(&0.0);
                 out[dim] = T::from_f64(scale * by_u);
                 out[dims + dim] = T::from_f64(scale * (by_u * noise[dim] - temperature / sigma) * slope);
             }

@@ -1,6 +1,6 @@
 //! A network with its optimiser: one gradient step at a time.
 //!
-//! [`Learner::step`] takes any loss, by autograd. The others go by hand: [`Learner::forward`] and [`Learner::descend`] for
+//! [`Learner::step`] takes any loss, by autograd; no learner of this workspace needs it. The others go by hand: [`Learner::forward`] and [`Learner::descend`] for
 //! a loss whose gradient with respect to the network's outputs the caller computes, and the two steps that DDPG and
 //! MADDPG consist of: [`Learner::regress`] for critics, [`Learner::ascend`] for deterministic actors.
 
@@ -116,7 +116,7 @@ impl<T: Real> Learner<T> {
     /// No other network that took part gets a gradient.
     pub fn step(&mut self, loss: &Tensor) -> Step {
         pin();
-        let gradients = Tensor::run_backward(&[loss], &[self.net.parameters()], false, false);
+        let gradients = Tensor::run_backward(&[loss], &[self.net.leaf()], false, false);
         let gradient_norm = self.adam.step(self.net.values_mut(), &numbers(&gradients[0]));
         Step { loss: numbers(loss).into(), gradient_norm }
     }

@@ -93,6 +93,7 @@ pub use density::{Density, regularise};
 pub use exclusive::Exclusive;
 pub use head::{Head, check_sampled};
 pub use input::{Block, seed_rows, side_by_side, told};
+pub use kernel::elementwise::{exp, tanh};
 pub use learner::{Learner, Step};
 pub use losses::{PerSeed, mse, policy_loss, td_target};
 pub use mlp::{LastLayer, Mlp};

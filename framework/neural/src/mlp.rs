@@ -2,8 +2,8 @@
 //!
 //! ReLU between the layers, nothing after the last. The parameters of a network are one leaf tensor `[S, P]`: one Adam
 //! update, one soft update and one gradient for all layers and seeds. There are two ways through a network: by hand over
-//! slices ([`Mlp::predict_for_gradient`], [`Mlp::backward`]), the fast one, and through autograd's graph ([`Mlp::forward`]), for
-//! whatever else is computed with its outputs.
+//! slices ([`Mlp::predict_for_gradient`], [`Mlp::backward`]), by which all learners of this workspace go, and through autograd's
+//! graph ([`Mlp::forward`]), for losses whose gradient nobody has written down, and as the first one's test.
 
 use crate::convert::{restore_array, save_array};
 use crate::kernel::Flat;
@@ -147,14 +147,21 @@ impl<T: Real> Mlp<T> {
     }
 
     /// Views of the layers in autograd's graph: weight `[S, in, out]` and bias `[S, 1, out]`.
-    pub fn layers(&self) -> Vec<(Tensor, Tensor)> {
+    fn layers(&self) -> Vec<(Tensor, Tensor)> {
         let pieces = self.parameters.tensor().split_with_sizes(pieces(&self.sizes), 1);
         let pairs = pieces.chunks_exact(2).zip(self.sizes.windows(2));
         pairs.map(|(p, size)| (p[0].view([-1, size[0] as i64, size[1] as i64]), p[1].unsqueeze(1))).collect()
     }
 
-    /// All parameters, `[S, P]`. Not to be changed through this reference.
-    pub fn parameters(&self) -> &Tensor {
+    /// A copy of all parameters, `[S, P]`.
+    pub fn parameters(&self) -> Tensor {
+        pin();
+        self.leaf().detach().copy()
+    }
+
+    /// All parameters, `[S, P]`, as autograd's graphs have them. An operator that changed them would change [`Mlp::values`],
+    /// so they do not leave this crate.
+    pub(crate) fn leaf(&self) -> &Tensor {
         self.parameters.tensor()
     }
 
@@ -225,7 +232,7 @@ mod tests {
     fn a_seed_starts_the_same_whatever_runs_beside_it() {
         let together = Mlp::<f32>::new(&[3, 8, 2], LastLayer::Same, &mut streams(&[1, 2, 3]));
         let alone = Mlp::<f32>::new(&[3, 8, 2], LastLayer::Same, &mut streams(&[2]));
-        assert!(together.parameters().narrow(0, 1, 1).equal(alone.parameters()));
+        assert!(together.parameters().narrow(0, 1, 1).equal(&alone.parameters()));
     }
 
     #[test]
@@ -256,6 +263,6 @@ mod tests {
         let mut target = Mlp::<f64>::new(&[1, 1], LastLayer::Zeros, &mut streams(&[1]));
         target.soft_update(&online, 0.25);
         assert!(target.parameters().allclose(&(online.parameters() * 0.25), 1e-15, 0.0, false));
-        assert!(!target.parameters().requires_grad());
+        assert!(!target.leaf().requires_grad());
     }
 }

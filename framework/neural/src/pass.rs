@@ -360,7 +360,7 @@ mod tests {
                 tensor(&values, &[seeds as i64, rows as i64, width as i64])
             };
             let exact = Mlp::<f64>::from_parameters(sizes, &net.parameters().to_kind(tch::Kind::Double));
-            let leaves = [exact.parameters().set_requires_grad(true), exactly(&x, input).set_requires_grad(true)];
+            let leaves = [exact.leaf().set_requires_grad(true), exactly(&x, input).set_requires_grad(true)];
             let output = exact.forward(&leaves[1]);
             let sum = (&output * exactly(&by_output, out)).sum(tch::Kind::Double);
             let gradients = Tensor::run_backward(&[sum], &leaves, false, false);

@@ -9,9 +9,9 @@ use super::{ModelOf, OpponentModel, Prediction};
 use crate::agent::{Action, Agent, Faults, Observation, PlaysIn};
 use crate::environment::{Busy, Clock, Environment, Health, Lane, Live, Players, Trial};
 use crate::game::Space;
-use crate::learn::attempt;
+use crate::learn::{ask_figures, attempt};
 use crate::record::{Records, Row};
-use crate::workers::{Pace, Workers, fence};
+use crate::workers::{Pace, Workers};
 
 /// How well a model has predicted since the last record.
 #[derive(Component, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -114,10 +114,8 @@ pub(crate) fn metrics<M: OpponentModel>(
     for (model, of) in &models {
         let Ok((agent, plays_in)) = agents.get(of.agent) else { continue };
         let Ok((environment, lane, clock, mut health)) = environments.get_mut(plays_in.0) else { continue };
-        if health.is_lost() {
-            continue;
-        }
-        let said = fence(|| {
+        let who = format!("player {}'s model of player {}", agent.player, of.opponent);
+        ask_figures(&mut health, clock, &who, |health| {
             model.metrics(&mut |metric, seed, value| {
                 if health.is_well(seed) {
                     let metric = format!("{metric}[{}]", of.opponent);
@@ -125,9 +123,5 @@ pub(crate) fn metrics<M: OpponentModel>(
                 }
             });
         });
-        if let Err(what) = said {
-            let who = format!("player {}'s model of player {}", agent.player, of.opponent);
-            health.fail(None, clock.step, &format!("{who}: its metrics {what}"));
-        }
     }
 }

@@ -24,7 +24,7 @@ const MARGIN: f64 = 16.0;
 const GAP: f64 = 28.0;
 const CELL_HEIGHT: f64 = 34.0;
 /// Least and greatest width of a cell.
-const CELL_WIDTH: (f64, f64) = (52.0, 120.0);
+const CELL_WIDTH: (f64, f64) = (52.0, 240.0);
 /// Beside the values of the rows: the name of the rows, and gaps.
 const ASIDE: f64 = 28.0;
 /// Above the cells: the map's title. Below: the values and the name of the columns.

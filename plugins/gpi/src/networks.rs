@@ -178,7 +178,7 @@ impl<T: Real> Networks<T> {
         room.value.resize(rows, T::from_f64(1.0));
         let by_action = self.critic.input_gradient(&room.value, width..width + head.width());
         let scale = 1.0 / size as f64;
-        head.pathwise_gradient(&outputs, noise, by_action, settings.temperature, scale, &mut room.gradient);
+        head.pathwise_gradient(&outputs, noise, (by_action, &[]), settings.temperature, scale, &mut room.gradient);
         self.descend(&outputs, size, settings, room)
     }
 

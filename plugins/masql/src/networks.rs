@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    ActionBox, AdamParams, Block, LastLayer, Learner, Mlp, Pass, PerSeed, Real, Step, join, side_by_side, td_target,
+    ActionBox, AdamParams, Block, LastLayer, Learner, Mlp, Pass, PerSeed, Real, Step, join, side_by_side, tanh,
+    td_target,
 };
 use rand_distr::{Distribution, StandardNormal};
 
@@ -244,7 +245,8 @@ pub fn joint_space(game: &GameSpec) -> Space {
 /// Particles in half ranges of the box.
 pub fn unit_box<T: Real>(raw: &[T], out: &mut Vec<f64>) {
     out.clear();
-    out.extend(raw.iter().map(|raw| raw.to_f64().tanh()));
+    out.extend(raw.iter().map(|raw| raw.to_f64()));
+    tanh(out);
 }
 
 /// `tau log mean exp(q / tau) + tau log 2^dims` for values `q` of uniform particles in a box of volume `2^dims`.

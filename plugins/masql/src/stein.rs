@@ -1,16 +1,18 @@
 //! The Stein variational gradient: where the particles of one state have to go to become samples of a density that is
 //! known up to a constant (Liu & Wang 2016; Haarnoja et al. 2017, eq. 13). Plain `f64`; nothing about networks.
 
+use equiflow_neural::exp;
+
 /// Least bandwidth, that of the authors' program: particles in one place would have a bandwidth of 0.
 const MIN_BANDWIDTH: f64 = 1e-3;
 
 /// The kernel `k(x, y) = exp(-|x - y|^2 / h)` between fixed particles and those that move, with room for its numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Stein {
-    /// `|x_j - y_i|^2`, `[moved, fixed]`.
+    /// `|x_j - y_i|^2`, `[moved, fixed]`, in the order that selecting the median leaves.
     squares: Vec<f64>,
-    /// The same, in the order that selecting the median leaves.
-    order: Vec<f64>,
+    /// `k(x_j, y_i)`, `[moved, fixed]`.
+    kernel: Vec<f64>,
 }
 
 impl Stein {
@@ -26,15 +28,16 @@ impl Stein {
         for y in moved.chunks_exact(dims) {
             self.squares.extend(fixed.chunks_exact(dims).map(|x| square_distance(x, y)));
         }
-        self.order.clone_from(&self.squares);
-        let h = bandwidth(&mut self.order, n);
-        let rows = moved.chunks_exact(dims).zip(phi.chunks_exact_mut(dims)).zip(self.squares.chunks_exact(n));
-        for ((y, phi), squares) in rows {
+        self.kernel.clone_from(&self.squares);
+        let h = bandwidth(&mut self.squares, n);
+        self.kernel.iter_mut().for_each(|x| *x = -*x / h);
+        exp(&mut self.kernel);
+        let rows = moved.chunks_exact(dims).zip(phi.chunks_exact_mut(dims)).zip(self.kernel.chunks_exact(n));
+        for ((y, phi), kernel) in rows {
             phi.fill(0.0);
-            for ((x, score), square) in fixed.chunks_exact(dims).zip(score.chunks_exact(dims)).zip(squares) {
-                let kernel = (-square / h).exp() / n as f64;
+            for ((x, score), kernel) in fixed.chunks_exact(dims).zip(score.chunks_exact(dims)).zip(kernel) {
                 for dim in 0..dims {
-                    phi[dim] += kernel * (score[dim] - 2.0 * (x[dim] - y[dim]) / h);
+                    phi[dim] += kernel / n as f64 * (score[dim] - 2.0 * (x[dim] - y[dim]) / h);
                 }
             }
         }

@@ -69,22 +69,17 @@ fn gradients_match(head: Head) {
 
     let mut slope = Vec::new();
     head.log_density_slope(&outputs, &latent, &mut slope);
-    let mut action = [0.0f64; 2];
-    head.actions(&latent, &mut action);
-    let at_action = |action: &[f64]| {
-        let mut latent = Vec::new();
-        head.latent_of(action, &mut latent);
-        log_density(&outputs, &latent)
-    };
-    assert_close(&slope, &slopes(&action, at_action));
+    assert_close(&slope, &slopes(&latent, |latent| log_density(&outputs, latent)));
 
-    head.pathwise_gradient(&outputs, &noise, &by_action, 0.6, 2.0, &mut gradient);
+    let by_latent = [0.3, -0.4];
+    head.pathwise_gradient(&outputs, &noise, (&by_action, &by_latent), 0.6, 2.0, &mut gradient);
     let loss = |x: &[f64]| {
         let (mut latent, mut actions) = (Vec::new(), [0.0f64; 2]);
         head.latent(x, &noise, &mut latent);
         head.actions(&latent, &mut actions);
         let q: f64 = actions.iter().zip(&by_action).map(|(a, slope)| a * slope).sum();
-        2.0 * (0.6 * log_density(x, &latent) - q)
+        let f: f64 = latent.iter().zip(&by_latent).map(|(u, slope)| u * slope).sum();
+        2.0 * (0.6 * log_density(x, &latent) - q - f)
     };
     assert_close(&gradient, &slopes(&outputs, loss));
 }

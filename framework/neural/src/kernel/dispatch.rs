@@ -1,6 +1,6 @@
 //! The choice of the processor's instructions, at run time.
 
-use super::elementwise::{Approach, Descent, SumOfSquares, Tanh};
+use super::elementwise::{Approach, Descent, Exp, SumOfSquares, Tanh};
 use super::vector::{Portable, Vector};
 use crate::pass::{Backward, Forward};
 
@@ -26,6 +26,8 @@ pub trait Kernels: Sized {
     fn sum_of_squares(work: SumOfSquares<Self>);
     /// Hyperbolic tangents.
     fn tanh_all(work: Tanh<Self>);
+    /// Exponentials.
+    fn exp_all(work: Exp<Self>);
 }
 
 macro_rules! kernels {
@@ -42,9 +44,9 @@ macro_rules! kernels {
 }
 
 kernels!(f32, run_f32: forward(Forward), backward(Backward), descend(Descent), approach(Approach),
-    sum_of_squares(SumOfSquares), tanh_all(Tanh));
+    sum_of_squares(SumOfSquares), tanh_all(Tanh), exp_all(Exp));
 kernels!(f64, run_f64: forward(Forward), backward(Backward), descend(Descent), approach(Approach),
-    sum_of_squares(SumOfSquares), tanh_all(Tanh));
+    sum_of_squares(SumOfSquares), tanh_all(Tanh), exp_all(Exp));
 
 /// Sets of instructions that there are vectors of `f32` for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -139,7 +141,19 @@ fn run_x86(set: Instructions, work: impl Work<f32>) {
     }
 }
 
-/// Computes with `f64`, where nothing has to be fast.
+/// Computes with `f64`, in which networks are but compared: with the vectors that the compiler makes of plain loops. The
+/// instructions differ in length only, so that the numbers do not depend on them.
 fn run_f64(work: impl Work<f64>) {
+    #[cfg(target_arch = "x86_64")]
+    if Instructions::chosen() != Instructions::Portable {
+        #[target_feature(enable = "avx2,fma")]
+        fn avx2(work: impl Work<f64>) {
+            work.run::<Portable<f64>>();
+        }
+
+        #[expect(unsafe_code, reason = "whether the processor has the instructions is known at run time only")]
+        // SAFETY: the processor has AVX2 and FMA, whichever of the two sets was chosen.
+        return unsafe { avx2(work) };
+    }
     work.run::<Portable<f64>>();
 }

@@ -112,6 +112,21 @@ impl<T: Real> Work<T> for Tanh<'_, T> {
     }
 }
 
+/// `x <- e^x`; see [`Real::exp`] for its ends.
+pub fn exp<T: Real>(x: &mut [T]) {
+    T::exp_all(Exp(x));
+}
+
+/// See [`exp`].
+pub struct Exp<'a, T>(&'a mut [T]);
+
+impl<T: Real> Work<T> for Exp<'_, T> {
+    #[inline(always)]
+    fn run<V: Vector<Element = T>>(self) {
+        self.0.iter_mut().for_each(|x| *x = x.exp());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::dispatch::{Instructions, Kernels, with};
@@ -130,6 +145,9 @@ mod tests {
                 let mut squashed = values.clone();
                 tanh(&mut squashed);
                 assert!(squashed.iter().zip(&values).all(|(y, x)| close(*y, f64::from(*x).tanh())), "{set:?}");
+                let mut powers = values.clone();
+                exp(&mut powers);
+                assert!(powers.iter().zip(&values).all(|(y, x)| close(*y, f64::from(*x).exp())), "{set:?}");
                 let mut moved = vec![1.0; values.len()];
                 approach(&mut moved, &values, 0.25);
                 assert!(moved.iter().zip(&values).all(|(y, x)| close(*y, 0.75 + 0.25 * f64::from(*x))), "{set:?}");

@@ -51,7 +51,7 @@ impl<T: Real> Networks<T> {
             }
             Head::Gaussian { .. } => {
                 let (rows, width) = (latent.len() / head.width(), head.width());
-                let mut by_action = self.value_slopes(asked, width);
+                let by_action = self.value_slopes(asked, width);
                 self.expected_values(asked, &mut loss);
                 let (mut log_prior, mut slope) = (Vec::new(), Vec::new());
                 let prior = self.prior.outputs(asked.observation);
@@ -61,10 +61,8 @@ impl<T: Real> Networks<T> {
                 let uniform = self.smoothing.ln() + head.log_uniform();
                 let own = (1.0 - self.smoothing).ln();
                 let shares = log_prior.iter().map(|log| 1.0 / (1.0 + (uniform - own - log).exp()));
-                for ((by_action, slope), share) in
-                    by_action.chunks_exact_mut(width).zip(slope.chunks_exact(width)).zip(shares)
-                {
-                    by_action.iter_mut().zip(slope).for_each(|(x, slope)| *x += T::from_f64(share * slope));
+                for (slope, share) in slope.chunks_exact_mut(width).zip(shares) {
+                    slope.iter_mut().for_each(|slope| *slope *= share);
                 }
                 self.log_prior(asked.observation, latent, &mut log_prior);
                 let outputs = self.model.learner.forward(asked.observation).to_vec();
@@ -73,7 +71,7 @@ impl<T: Real> Networks<T> {
                 let terms = log_model.iter().zip(&log_prior);
                 loss.iter_mut().zip(terms).for_each(|(loss, (model, prior))| *loss = model - prior - *loss);
                 let scale = seeds as f64 / rows as f64;
-                head.pathwise_gradient(&outputs, noise, &by_action, 1.0, scale, &mut gradient);
+                head.pathwise_gradient(&outputs, noise, (&by_action, &slope), 1.0, scale, &mut gradient);
                 outputs
             }
         };

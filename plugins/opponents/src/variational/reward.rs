@@ -17,8 +17,9 @@ use super::learn::{Networks, Proposed};
 use super::value::Answered;
 
 impl Networks {
-    /// One step of [`Networks::explain`], in some of the latest transitions, those of `window`: as many as `states` proposals
-    /// with `answers` each would be, drawn with replacement.
+    /// One step of [`Networks::explain`] in some of the latest transitions, those of `window`, drawn with replacement: `answers`
+    /// times as many states as the model is fitted in, and so many times fewer proposals in each, since what was done there is
+    /// one number a state and wants averaging.
     pub fn infer(
         &mut self,
         params: &VariationalParams,
@@ -29,7 +30,7 @@ impl Networks {
         let states = params.states * params.answers;
         let per_state = match self.prior.head {
             Head::Categorical(n) => n,
-            Head::Gaussian { .. } => params.proposals,
+            Head::Gaussian { .. } => params.proposals.div_ceil(params.answers),
         };
         let chosen: Vec<usize> = (streams.iter_mut().enumerate())
             .flat_map(|(seed, stream)| {
