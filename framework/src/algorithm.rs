@@ -74,7 +74,7 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
     /// Learns from a batch of the size that it asked for.
     ///
     /// # Errors
-    /// What happened, by seed where it is one's alone.
+    /// What happened, by seed. (A panic is the end of the lane.)
     fn learn(&mut self, _lesson: &Lesson) -> Result<(), Fault> {
         Ok(())
     }
@@ -181,8 +181,16 @@ pub struct Lesson<'a> {
 /// What went wrong in an agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The numbers of the seeds in the lane; none when the whole lane is lost.
-    pub seeds: Vec<usize>,
-    /// What happened.
-    pub what: String,
+    /// The numbers in the lane of the seeds that are lost, and what happened to each.
+    pub seeds: Vec<(usize, String)>,
+}
+
+impl Fault {
+    /// The faults of some seeds, if there are any.
+    ///
+    /// # Errors
+    /// These.
+    pub fn of(seeds: Vec<(usize, String)>) -> Result<(), Self> {
+        if seeds.is_empty() { Ok(()) } else { Err(Self { seeds }) }
+    }
 }

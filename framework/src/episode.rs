@@ -129,7 +129,7 @@ pub(crate) fn record_step<G: Game>(
 ) {
     for (mut tape, outcome, lane, players, health) in &mut environments {
         let tape = &mut *tape;
-        if tape.over.iter().all(|over| *over) {
+        if health.is_lost() || tape.over.iter().all(|over| *over) {
             continue;
         }
         for ((values, _), action) in tape.actions.iter_mut().zip(agents.iter_many(players.agents()).flatten()) {

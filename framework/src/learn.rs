@@ -30,8 +30,7 @@ pub(crate) fn attempt(
     }
     match fenced(busy, || Ok(work())) {
         Ok(Ok(())) => return true,
-        Ok(Err(fault)) if fault.seeds.is_empty() => faults.0.push((None, fault.what)),
-        Ok(Err(fault)) => faults.0.extend(fault.seeds.into_iter().map(|seed| (Some(seed), fault.what.clone()))),
+        Ok(Err(fault)) => faults.0.extend(fault.seeds.into_iter().map(|(seed, what)| (Some(seed), what))),
         Err(what) => faults.0.push((None, what)),
     }
     false

@@ -196,7 +196,7 @@ impl OpponentModel for Guess {
     }
     fn learn(&mut self, _: &ModelLesson) -> Result<(), Fault> {
         match self.fails(How::Fault) {
-            Some(seed) => Err(Fault { seeds: vec![seed], what: "lost the thread".to_owned() }),
+            Some(seed) => Err(Fault { seeds: vec![(seed, "lost the thread".to_owned())] }),
             None => Ok(()),
         }
     }

@@ -14,6 +14,7 @@ use crate::real::Real;
 use crate::threads::pin;
 use equiflow::algorithm::Fault;
 use equiflow::checkpoint::{Checkpoint, Snapshot, SnapshotError};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use tch::Tensor;
 
@@ -40,22 +41,15 @@ impl Step {
     /// # Errors
     /// All that did.
     pub fn check<'a>(steps: impl IntoIterator<Item = (&'a str, &'a Self)>) -> Result<(), Fault> {
-        let (mut names, mut seeds) = (Vec::new(), Vec::new());
+        let mut failed: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for (name, step) in steps {
-            let before = seeds.len();
-            seeds.extend(step.failed());
-            if seeds.len() > before {
-                names.push(name);
-            }
+            step.failed().for_each(|seed| failed.entry(seed).or_default().push(name));
         }
-        if seeds.is_empty() {
-            return Ok(());
-        }
-        seeds.sort_unstable();
-        seeds.dedup();
-        let verb = if names.len() == 1 { "has" } else { "have" };
-        let what = format!("its {} {verb} diverged: a loss or gradient is not finite", names.join(" and "));
-        Err(Fault { seeds, what })
+        let told = failed.into_iter().map(|(seed, names)| {
+            let verb = if names.len() == 1 { "has" } else { "have" };
+            (seed, format!("its {} {verb} diverged: a loss or gradient is not finite", names.join(" and ")))
+        });
+        Fault::of(told.collect())
     }
 }
 
@@ -214,14 +208,9 @@ mod tests {
         let step =
             |loss: [f64; 3]| Step { loss: loss.into_iter().collect(), gradient_norm: [1.0; 3].into_iter().collect() };
         let (critic, actor) = (step([1.0, f64::NAN, 2.0]), step([f64::INFINITY, f64::NAN, 0.0]));
+        let told = |names: &str| format!("its {names} diverged: a loss or gradient is not finite");
         let fault = Step::check([("critic", &critic), ("actor", &actor)]).unwrap_err();
-        assert_eq!(fault.seeds, [0, 1]);
-        assert_eq!(fault.what, "its critic and actor have diverged: a loss or gradient is not finite");
-        let fault = Step::check([("critic", &critic)]).unwrap_err();
-        assert_eq!(
-            (fault.seeds, fault.what.as_str()),
-            (vec![1], "its critic has diverged: a loss or gradient is not finite")
-        );
+        assert_eq!(fault.seeds, [(0, told("actor has")), (1, told("critic and actor have"))]);
         assert_eq!(Step::check([("critic", &step([1.0; 3]))]), Ok(()));
     }
 

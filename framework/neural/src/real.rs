@@ -152,7 +152,7 @@ fn exp_f32(x: f32) -> f32 {
     (scale * small + scale) as f32
 }
 
-/// To as many units in the last place as x has digits in front of the point, and some.
+/// To about |x| units in the last place, and a few.
 #[inline(always)]
 fn exp_f64(x: f64) -> f64 {
     let (scale, small) = exponential(x.clamp(-708.0, 709.0), &DOUBLE);

@@ -161,7 +161,7 @@ pub trait OpponentModel: Component<Mutability = Mutable> + Checkpoint + Sized {
     /// Learns.
     ///
     /// # Errors
-    /// What happened, by seed where it is one's alone.
+    /// What happened, by seed. (A panic is the end of the lane.)
     fn learn(&mut self, lesson: &ModelLesson) -> Result<(), Fault>;
 
     /// Figures about itself for the records: calls `put` with a name, the number of the seed in the lane and the value.

@@ -13,8 +13,7 @@ use super::tabular::{TabularGame, advance};
 /// Most states for which linear systems are solved: 3 GiB of matrices.
 pub const STATE_LIMIT: usize = 14_000;
 
-/// Values of more than so many times the rewards are those of play that never ends: rounding alone has made their
-/// equations solvable.
+/// Play that lasts for more than so many steps, discounted, never ends: rounding alone has made its equations solvable.
 const NEVER_ENDS: f64 = 1e13;
 
 /// What a profile is worth.
@@ -115,12 +114,13 @@ pub(super) fn solve(
 ) -> Result<DMatrix<f64>, TheoryError> {
     let states = moves.nrows();
     let system = DMatrix::identity(states, states) - discount * moves;
-    // A state from which play never ends makes a row of the inverse infinite, or huge by rounding.
-    let most = NEVER_ENDS * sums.amax();
-    let mut x = sums.clone();
+    // A state from which play never ends makes a row of the inverse infinite, or huge by rounding. What it makes of ones, the
+    // steps of play, tells whatever the rewards are.
+    let (columns, mut x) = (sums.ncols(), sums.clone().insert_column(sums.ncols(), 1.0));
     let regular = Lu::new(system, deadline)?.solve_mut(&mut x, deadline)?;
-    if regular && x.iter().all(|x| x.is_finite() && x.abs() <= most) {
-        return Ok(x);
+    let ends = x.column(columns).iter().all(|steps| steps.abs() <= NEVER_ENDS);
+    if regular && ends && x.iter().all(|x| x.is_finite()) {
+        return Ok(x.remove_column(columns));
     }
     let what = format!(
         "with discount {discount} play may never end, so that values have no limit; expected a discount below 1"
@@ -182,5 +182,26 @@ mod tests {
             assert!(matches!(of(scale, 1.0), Err(TheoryError::Unsolved(_))), "{scale}");
         }
         assert_eq!(of(0.0, 0.999).unwrap().of_states, [0.0; 4]);
+    }
+
+    #[test]
+    fn large_rewards_elsewhere_do_not_hide_that_play_never_ends() {
+        // A first state worth a lot leads to two that never let go, whose rows rounding may leave solvable.
+        let mut solvable = 0;
+        for k in 1..100 {
+            let (p, q) = (f64::from(k) / 101.0, 1.0 / f64::from(k + 2));
+            let moves = DMatrix::from_row_slice(3, 3, &[0.0, 1.0, 0.0, 0.0, 1.0 - p, p, 0.0, q, 1.0 - q]);
+            let sums = DMatrix::from_column_slice(3, 1, &[1e9, 1e-3, 2e-3]);
+            let found = solve(&moves, 1.0, &sums, Deadline::NONE);
+            assert!(matches!(found, Err(TheoryError::Unsolved(_))), "{p} {q}: {found:?}");
+            let mut ones = DMatrix::from_element(3, 1, 1.0);
+            let system = DMatrix::identity(3, 3) - &moves;
+            solvable +=
+                usize::from(Lu::new(system, Deadline::NONE).unwrap().solve_mut(&mut ones, Deadline::NONE).unwrap());
+        }
+        assert!(solvable > 5, "{solvable}: rounding is not tried");
+        let moves = DMatrix::from_row_slice(2, 2, &[0.5, 0.5, 0.0, 0.0]);
+        let found = solve(&moves, 1.0, &DMatrix::from_column_slice(2, 1, &[1e9, 1.0]), Deadline::NONE).unwrap();
+        assert!((found[0] - 2e9 - 1.0).abs() < 1e-3 && found[1] == 1.0, "{found}");
     }
 }

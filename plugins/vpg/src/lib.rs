@@ -366,12 +366,7 @@ impl Algorithm for Vpg {
                 .and_then(|belief| self.update(number, &belief, lesson).map_err(|error| error.to_string()));
             faults.extend(learned.err().map(|what| (number, what)));
         }
-        match faults.first() {
-            None => Ok(()),
-            Some((_, what)) => {
-                Err(Fault { seeds: faults.iter().map(|(number, _)| *number).collect(), what: what.clone() })
-            }
-        }
+        Fault::of(faults)
     }
 
     fn policies(&self) -> Option<&[f64]> {
