@@ -141,8 +141,8 @@ fn run_x86(set: Instructions, work: impl Work<f32>) {
     }
 }
 
-/// Computes with `f64`, in which networks are but compared: with the vectors that the compiler makes of plain loops. The
-/// instructions differ in length only, so that the numbers do not depend on them.
+/// Computes with `f64`, in which no network learns but in tests: with the vectors that the compiler makes of plain loops. They
+/// differ in length only, so that the numbers do not depend on the instructions.
 fn run_f64(work: impl Work<f64>) {
     #[cfg(target_arch = "x86_64")]
     if Instructions::chosen() != Instructions::Portable {
