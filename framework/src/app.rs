@@ -1,7 +1,8 @@
 //! The program as a world with schedules, to which plugins add what they have.
 
 use bevy_ecs::prelude::*;
-use bevy_ecs::schedule::ScheduleLabel;
+use bevy_ecs::schedule::{InternedScheduleLabel, InternedSystemSet, ScheduleConfigs, ScheduleLabel};
+use bevy_ecs::system::ScheduleSystem;
 
 use crate::agent::{PlaysIn, Reward};
 use crate::algorithm::Algorithm;
@@ -231,7 +232,7 @@ impl App {
     }
 
     /// Adds a system that writes records when evaluations take place, after those that were added before it.
-    fn record_in_turn<M>(&mut self, system: impl IntoScheduleConfigs<bevy_ecs::system::ScheduleSystem, M>) {
+    fn record_in_turn<M>(&mut self, system: impl IntoScheduleConfigs<ScheduleSystem, M>) {
         self.records += 1;
         let turn = self.records;
         self.systems(Step, |step| {
@@ -242,9 +243,19 @@ impl App {
 
     /// Changes a schedule: how a plugin adds systems of its own.
     pub fn systems(&mut self, label: impl ScheduleLabel, change: impl FnOnce(&mut Schedule)) -> &mut Self {
+        let mut change = Some(change);
+        self.change(label.intern(), &mut |schedule| {
+            if let Some(change) = change.take() {
+                change(schedule);
+            }
+        });
+        self
+    }
+
+    /// [`App::systems`] for changes of whatever type, compiled once.
+    fn change(&mut self, label: InternedScheduleLabel, change: &mut dyn FnMut(&mut Schedule)) {
         self.changes += 1;
         self.world.schedule_scope(label, |_, schedule| change(schedule));
-        self
     }
 
     /// What was registered.
@@ -307,12 +318,21 @@ impl App {
 
 /// The system in its stage, after the one that was registered before it: they touch the same kinds of components.
 fn in_turn<M>(
-    system: impl IntoScheduleConfigs<bevy_ecs::system::ScheduleSystem, M>,
+    system: impl IntoScheduleConfigs<ScheduleSystem, M>,
     set: impl SystemSet,
     stage: Stage,
     turn: usize,
-) -> bevy_ecs::schedule::ScheduleConfigs<bevy_ecs::system::ScheduleSystem> {
-    system.in_set(set).in_set(Turn(stage, turn)).after(Turn(stage, turn - 1))
+) -> ScheduleConfigs<ScheduleSystem> {
+    /// Compiled once, whatever the system and the set.
+    fn place(
+        system: ScheduleConfigs<ScheduleSystem>,
+        set: InternedSystemSet,
+        stage: Stage,
+        turn: usize,
+    ) -> ScheduleConfigs<ScheduleSystem> {
+        system.in_set(set).in_set(Turn(stage, turn)).after(Turn(stage, turn - 1))
+    }
+    place(system.into_configs(), set.intern(), stage, turn)
 }
 
 /// How one kind of component goes to a snapshot and back.

@@ -25,15 +25,25 @@ pub(crate) fn attempt(
     busy: &mut Busy,
     work: impl FnOnce() -> Result<(), Fault>,
 ) -> bool {
-    if health.is_lost() || faults.0.iter().any(|(seed, _)| seed.is_none()) {
-        return false;
+    /// Compiled once, whatever the work.
+    fn attempt(
+        health: &Health,
+        faults: &mut Faults,
+        busy: &mut Busy,
+        work: &mut dyn FnMut() -> Result<(), Fault>,
+    ) -> bool {
+        if health.is_lost() || faults.0.iter().any(|(seed, _)| seed.is_none()) {
+            return false;
+        }
+        match fenced(busy, || Ok(work())) {
+            Ok(Ok(())) => return true,
+            Ok(Err(fault)) => faults.0.extend(fault.seeds.into_iter().map(|(seed, what)| (Some(seed), what))),
+            Err(what) => faults.0.push((None, what)),
+        }
+        false
     }
-    match fenced(busy, || Ok(work())) {
-        Ok(Ok(())) => return true,
-        Ok(Err(fault)) => faults.0.extend(fault.seeds.into_iter().map(|(seed, what)| (Some(seed), what))),
-        Err(what) => faults.0.push((None, what)),
-    }
-    false
+    let mut work = Some(work);
+    attempt(health, faults, busy, &mut || work.take().map_or(Ok(()), |work| work()))
 }
 
 /// Asks an agent or a model for its figures, unless its lane is lost already; a panic there is the end of the lane.
@@ -166,7 +176,7 @@ pub(crate) fn target<A: Algorithm>(
             return;
         }
         let predictions: SmallVec<[&[f32]; 8]> =
-            batch_predictions(of, &models).iter().map(|prediction| &prediction.next.actions[..]).collect();
+            batch_predictions(of, &models).iter().map(|prediction| &prediction.next[..]).collect();
         // Others read it, whatever becomes of this agent.
         target.values.resize(batch.terminated.len() * action.width, 0.0);
         attempt(health, &mut faults, &mut busy, || {

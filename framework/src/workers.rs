@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Instant;
 
 use bevy_ecs::prelude::*;
@@ -90,27 +90,43 @@ impl Workers {
     /// Calls `work` on every item, on several threads if there are some and it is worth it. On one thread nothing is
     /// allocated; a single item is not handed to another.
     pub fn for_each<I: Iterator<Item: Send>>(&self, pace: &mut Pace, items: I, work: impl Fn(I::Item) + Sync) {
-        let Some(pool) = &self.pool else { return items.for_each(work) };
-        let start = Instant::now();
-        if pace.is_light() {
+        let Some(pool) = self.pool.as_deref().filter(|_| !pace.is_light()) else {
+            let start = self.pool.as_ref().map(|_| Instant::now());
             items.for_each(work);
-            return pace.measure(nanoseconds(start) as f64);
-        }
-        let items: Vec<_> = items.collect();
-        let (sum, products) = (AtomicU64::new(0), AtomicU64::new(0));
-        let timed = |item| {
-            let (start, before) = (Instant::now(), profile::products());
-            work(item);
-            sum.fetch_add(nanoseconds(start), Ordering::Relaxed);
-            products.fetch_add(profile::take_products(before), Ordering::Relaxed);
+            if let Some(start) = start {
+                pace.measure(nanoseconds(start) as f64);
+            }
+            return;
         };
-        match items.len() {
-            0 | 1 => items.into_iter().for_each(timed),
-            _ => pool.install(|| items.into_par_iter().with_max_len(1).for_each(timed)),
-        }
-        pace.measure(sum.into_inner() as f64);
-        profile::add_products(products.into_inner());
+        let items: Vec<_> = items.map(|item| Mutex::new(Some(item))).collect();
+        let taken = spread(pool, items.len(), &|index| {
+            // A task per item takes it out, so that no lock is ever waited for.
+            if let Some(item) = items[index].lock().ok().and_then(|mut item| item.take()) {
+                work(item);
+            }
+        });
+        pace.measure(taken as f64);
     }
+}
+
+/// Calls `work` with every number below `count`, one task each, and returns the nanoseconds that all took together.
+///
+/// It knows no types of items: every system of every plugin would be compiled with a copy of rayon of its own otherwise, a
+/// fifth of the code of a plugin.
+fn spread(pool: &ThreadPool, count: usize, work: &(dyn Fn(usize) + Sync)) -> u64 {
+    let (sum, products) = (AtomicU64::new(0), AtomicU64::new(0));
+    let timed = |index| {
+        let (start, before) = (Instant::now(), profile::products());
+        work(index);
+        sum.fetch_add(nanoseconds(start), Ordering::Relaxed);
+        products.fetch_add(profile::take_products(before), Ordering::Relaxed);
+    };
+    match count {
+        0 | 1 => (0..count).for_each(timed),
+        _ => pool.install(|| (0..count).into_par_iter().with_max_len(1).for_each(timed)),
+    }
+    profile::add_products(products.into_inner());
+    sum.into_inner()
 }
 
 fn nanoseconds(since: Instant) -> u64 {
@@ -138,6 +154,13 @@ pub fn fenced<T>(busy: &mut Busy, work: impl FnOnce() -> Result<T, String>) -> R
 /// # Errors
 /// The panic's message.
 pub fn fence<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let (mut work, mut result) = (Some(work), None);
+    catch(&mut || result = work.take().map(|work| work()))?;
+    Ok(result.expect("work that did not panic came to its end"))
+}
+
+/// [`fence`] for work of whatever type, compiled once.
+fn catch(work: &mut dyn FnMut()) -> Result<(), String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let outside = std::panic::take_hook();

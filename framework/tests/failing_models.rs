@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be had fails the test")]
 
 use equiflow::loader::Plugins;
-use equiflow::opponent::Sample;
 use equiflow::prelude::*;
 use equiflow::record::Row;
 use equiflow::run::{Run, RunFile};
@@ -95,7 +94,7 @@ impl Algorithm for Listens {
         if step < self.params.from { 0 } else { self.params.batch }
     }
     fn learn(&mut self, lesson: &Lesson) -> Result<(), Fault> {
-        let (Sample { actions, .. }, size) = (&lesson.predictions[0].now, self.params.batch);
+        let (actions, size) = (&lesson.predictions[0].now, self.params.batch);
         let rewards = lesson.batch.players[0].reward.chunks_exact(size);
         let seeds = self.learned.iter_mut().zip(actions.chunks_exact(size).zip(rewards));
         seeds.for_each(|(learned, (predicted, reward))| {
@@ -182,11 +181,11 @@ impl OpponentModel for Guess {
         }
         assert!(self.fails(How::Panic).is_none(), "out of ideas");
     }
-    fn sample(&mut self, _: &[f32], actions: &mut [f32], log_ratio: &mut [f32]) {
+    fn sample(&mut self, _: &[f32], actions: &mut [f32], log_ratio: Option<&mut [f32]>) {
         let per_seed = actions.len() / self.seeds.len();
         let rows = actions.chunks_exact_mut(per_seed).zip(&mut self.streams[1]);
         rows.for_each(|(rows, stream)| rows.fill_with(|| stream.uniform(-1.0, 1.0)));
-        log_ratio.fill(0.0);
+        log_ratio.into_iter().for_each(|ratios| ratios.fill(0.0));
     }
     fn mean(&mut self, _: &[f32], actions: &mut [f32]) {
         actions.fill(0.1);
@@ -230,7 +229,7 @@ impl OpponentModel for Reads {
         Self
     }
     fn predict(&mut self, _: &[f32], _: &mut [f32]) {}
-    fn sample(&mut self, _: &[f32], _: &mut [f32], _: &mut [f32]) {}
+    fn sample(&mut self, _: &[f32], _: &mut [f32], _: Option<&mut [f32]>) {}
     fn mean(&mut self, _: &[f32], _: &mut [f32]) {}
     fn log_likelihood(&mut self, _: &[f32], _: &[f32], _: &mut [f64]) {}
     fn learn(&mut self, _: &ModelLesson) -> Result<(), Fault> {

@@ -76,6 +76,18 @@ impl<T: Real> Policy<T> {
         }
     }
 
+    /// Takes steps of `factor` times the step size from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the factor is not above 0 and finite.
+    pub fn scale_learning_rate(&mut self, factor: f64) {
+        match self {
+            Self::Box(actor) => actor.online.adam.scale_learning_rate(factor),
+            Self::Choices(actor) => actor.online.learner.adam.scale_learning_rate(factor),
+        }
+    }
+
     /// The network that learns.
     pub fn net(&self) -> &Mlp<T> {
         match self {

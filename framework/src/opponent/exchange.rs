@@ -79,7 +79,7 @@ impl Question {
         self.opponents.resize_with(models.len(), Vec::new);
         self.shown.resize_with(models.len(), Vec::new);
         for (opponent, (_, prediction)) in models.iter().enumerate() {
-            spread(&prediction.now.actions, &mut self.shown[opponent]);
+            spread(&prediction.now, &mut self.shown[opponent]);
             self.opponents[opponent].clone_from(&self.shown[opponent]);
         }
         self.opponents[asking].clone_from(&proposals.actions);

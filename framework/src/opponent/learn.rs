@@ -7,9 +7,7 @@ use bevy_ecs::prelude::*;
 use smallvec::SmallVec;
 
 use super::predict::{ReadsPolicy, opponent};
-use super::{
-    BatchPrediction, Exchange, Inquiry, ModelLesson, ModelOf, Models, OpponentModel, Proposals, Question, Sample,
-};
+use super::{BatchPrediction, Exchange, Inquiry, ModelLesson, ModelOf, Models, OpponentModel, Proposals, Question};
 use crate::agent::{Action, Agent, BatchRequest, Faults, PlaysIn};
 use crate::algorithm::Algorithm;
 use crate::environment::{Busy, Clock, Health, Live, Players};
@@ -50,11 +48,10 @@ pub(crate) fn predict<M: OpponentModel>(
             }
             attempt(health, &mut faults, &mut busy, || {
                 let seen = &batch.players[agent.player];
-                let BatchPrediction { now, next } = &mut *prediction;
-                for (sample, observation) in [(now, &seen.observation), (next, &seen.next_observation)] {
-                    sample.resize(batch.terminated.len(), action.width);
-                    model.sample(observation, &mut sample.actions, &mut sample.log_ratio);
-                }
+                prediction.resize(batch.terminated.len(), action.width);
+                let BatchPrediction { now, next, next_log_ratio } = &mut *prediction;
+                model.sample(&seen.observation, now, None);
+                model.sample(&seen.next_observation, next, Some(next_log_ratio));
                 if request.0 > 0 {
                     model.propose(&seen.observation, batch.size, &mut proposals);
                 }
@@ -80,11 +77,9 @@ pub(crate) fn presume(
             continue;
         }
         let (done, rows) = (&batch.players[of.opponent].action, batch.terminated.len());
-        let BatchPrediction { now, next } = &mut *prediction;
-        for sample in [now, next] {
-            sample.resize(rows, done.len() / rows);
-            sample.actions.copy_from_slice(done);
-        }
+        prediction.resize(rows, done.len() / rows);
+        prediction.now.copy_from_slice(done);
+        prediction.next.copy_from_slice(done);
     }
 }
 
@@ -124,9 +119,9 @@ pub(crate) fn publish<A: Algorithm>(
 /// The predicted actions, opponent by opponent.
 fn actions<'a>(
     predictions: &[&'a BatchPrediction],
-    which: impl Fn(&'a BatchPrediction) -> &'a Sample,
+    which: impl Fn(&'a BatchPrediction) -> &'a [f32],
 ) -> SmallVec<[&'a [f32]; 8]> {
-    predictions.iter().map(|prediction| &which(prediction).actions[..]).collect()
+    predictions.iter().map(|prediction| which(prediction)).collect()
 }
 
 /// Models that are the opponent's true policy take what it published for the batch.
@@ -143,8 +138,8 @@ pub(crate) fn read_policies(
             continue;
         }
         if let Some(sample) = opponent(of, &agents, &environments).and_then(|entity| published.get(entity).ok()) {
-            prediction.now.actions.copy_from_slice(&sample.now);
-            prediction.next.actions.copy_from_slice(&sample.next);
+            prediction.now.copy_from_slice(&sample.now);
+            prediction.next.copy_from_slice(&sample.next);
         }
     }
 }

@@ -76,20 +76,13 @@ impl Checkpoint for Prediction<Live> {
 /// What the opponent is predicted to do in the transitions of the environment's batch.
 #[derive(Component, Clone, Debug, Default)]
 pub struct BatchPrediction {
-    /// At the observations.
-    pub now: Sample,
-    /// At the next observations.
-    pub next: Sample,
-}
-
-/// Samples of a prediction.
-#[derive(Clone, Debug, Default)]
-pub struct Sample {
-    /// Actions: [seeds, batch, width of the opponent's action].
-    pub actions: Vec<f32>,
-    /// log rho(b|s) - log pihat(b|s), how much likelier the model holds them than its prior does: [seeds, batch]. Zero for
-    /// a model without a prior.
-    pub log_ratio: Vec<f32>,
+    /// Its actions at the observations: [seeds, batch, width].
+    pub now: Vec<f32>,
+    /// Its actions b' at the next observations s': [seeds, batch, width].
+    pub next: Vec<f32>,
+    /// log rho(b'|s') - log pihat(b'|s'), how much likelier the model holds the next actions than its prior does:
+    /// [seeds, batch]. Zero for a model without a prior.
+    pub next_log_ratio: Vec<f32>,
 }
 
 impl BatchPrediction {
@@ -99,16 +92,15 @@ impl BatchPrediction {
             return Cow::Borrowed(self);
         }
         let take = |values: &[f32]| first_rows(values, rows, batch, size).into_owned();
-        let sample = |all: &Sample| Sample { actions: take(&all.actions), log_ratio: take(&all.log_ratio) };
-        Cow::Owned(Self { now: sample(&self.now), next: sample(&self.next) })
+        let [now, next, next_log_ratio] = [&self.now, &self.next, &self.next_log_ratio].map(|values| take(values));
+        Cow::Owned(Self { now, next, next_log_ratio })
     }
-}
 
-impl Sample {
-    /// Room for `rows` samples in all.
+    /// Room for `rows` transitions in all.
     pub(crate) fn resize(&mut self, rows: usize, width: usize) {
-        self.actions.resize(rows * width, 0.0);
-        self.log_ratio.resize(rows, 0.0);
+        self.now.resize(rows * width, 0.0);
+        self.next.resize(rows * width, 0.0);
+        self.next_log_ratio.resize(rows, 0.0);
     }
 }
 
@@ -144,8 +136,9 @@ pub trait OpponentModel: Component<Mutability = Mutable> + Checkpoint + Sized {
     /// Draws what the opponent does in this step, for the agent to act on.
     fn predict(&mut self, observation: &[f32], actions: &mut [f32]);
 
-    /// Draws what the opponent does at `observation` of a batch, with the log-ratio to the prior ([`Sample`]).
-    fn sample(&mut self, observation: &[f32], actions: &mut [f32], log_ratio: &mut [f32]);
+    /// Draws what the opponent does at `observation` of a batch, with the log-ratio to the prior where it is wanted
+    /// ([`BatchPrediction::next_log_ratio`]).
+    fn sample(&mut self, observation: &[f32], actions: &mut [f32], log_ratio: Option<&mut [f32]>);
 
     /// Writes the mean of what the opponent does at `observation`; in a discrete space the likeliest choice.
     fn mean(&mut self, observation: &[f32], actions: &mut [f32]);

@@ -23,6 +23,9 @@ const FINE: f64 = 4.0;
 /// Dots per px of a PNG.
 const DOTS: f64 = 2.0;
 
+/// Dots per metre of a PNG, for who prints it: a px is 1/96 inch.
+const PER_METRE: u32 = (DOTS * 96.0 / 0.0254) as u32;
+
 /// Of what stands beside the data.
 pub const GREY: RGBColor = RGBColor(110, 110, 110);
 
@@ -176,12 +179,15 @@ impl Canvas {
                 dots.push(((0..square * square).map(value).sum::<u32>() / (square * square) as u32) as u8);
             }
         }
-        let size = (columns as u32, rows as u32);
-        let mut backend = BitMapBackend::new(path, size);
-        backend
-            .blit_bitmap((0, 0), size, &dots)
-            .and_then(|()| backend.present())
-            .map_err(|error| plot_error(path)(error.into()))
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, columns as u32, rows as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: PER_METRE, yppu: PER_METRE, unit: png::Unit::Meter }));
+        encoder
+            .write_header()
+            .and_then(|mut writer| writer.write_image_data(&dots))
+            .map_err(|error| plot_error(path)(error.into()))?;
+        replace(path, &file).map_err(ReportError::io("write the figure", path))
     }
 
     /// The size in grid points, a multiple of those that make a dot.

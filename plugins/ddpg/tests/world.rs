@@ -46,6 +46,24 @@ fn one_agent_finds_the_top_of_a_quadratic() {
     }
 }
 
+/// Half the factor is half the step sizes, to the bit.
+#[test]
+fn step_sizes_fall_by_their_factor() {
+    for game in ["max_of_two()", "prisoners_dilemma()"] {
+        let end = |settings: &str| {
+            let run = format!(
+                "Run(name: \"factor\", seeds: 2, episodes: 4, steps: 25, game: {game},
+                     entries: [ddpg(hidden: [16], batch: 32, warmup: 30, {settings})])"
+            );
+            last_rows(&mut simulation(register, &run)).iter().map(|row| row.value).collect::<Vec<_>>()
+        };
+        let halved = end("actor_learning_rate: 5e-3, critic_learning_rate: 5e-3");
+        assert_eq!(halved, end("learning_rate_factor: constant(0.5)"), "{game}");
+        let falling = end("learning_rate_factor: geometric(from: 0.5, hold: 60, to: 0.05, at: 80)");
+        assert_ne!(halved, falling, "{game}");
+    }
+}
+
 #[test]
 fn a_run_broken_off_goes_on_bit_for_bit() {
     // Stacked lanes, several instances, both kinds of noise, clipping; broken off before and after learning starts.

@@ -234,10 +234,10 @@ impl Algorithm for Gpi {
         let (batch, own) = (lesson.batch, &lesson.batch.players[self.player]);
         let others = batch.players.iter().enumerate().filter(|(player, _)| *player != self.player);
         let opponents: Vec<_> = others.map(|(_, player)| &player.action[..]).collect();
-        let predicted: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.now.actions[..]).collect();
-        let next_predicted: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.next.actions[..]).collect();
+        let predicted: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.now[..]).collect();
+        let next_predicted: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.next[..]).collect();
         let reward: Vec<f32> = own.reward.iter().map(|reward| reward * self.params.reward_scale as f32).collect();
-        let ratio = |row: usize| lesson.predictions.iter().map(|prediction| prediction.next.log_ratio[row]).sum();
+        let ratio = |row: usize| lesson.predictions.iter().map(|prediction| prediction.next_log_ratio[row]).sum();
         let transitions = Transitions {
             observation: &own.observation,
             action: &own.action,

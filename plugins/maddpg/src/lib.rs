@@ -18,8 +18,8 @@
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    ActorParams, AdamParams, Exclusive, Head, LastLayer, Learner, Mlp, Noise, Pass, Policy, Real, Step, WarmupPlay,
-    check_learner, check_penalty, check_positive, check_sampled, join, td_target, told,
+    ActorParams, AdamParams, Exclusive, Head, LastLayer, Learner, Mlp, Noise, Pass, Policy, Real, Schedule, Step,
+    WarmupPlay, check_learner, check_penalty, check_positive, check_sampled, join, td_target, told,
 };
 use smallvec::SmallVec;
 
@@ -32,6 +32,9 @@ params! {
         actor_learning_rate: f64 = 1e-2,
         /// Adam's step size for the critic.
         critic_learning_rate: f64 = 1e-2,
+        /// What both step sizes are multiplied by: falling, it quiets the policy in the end. `constant(..)`,
+        /// `geometric(from: .., hold: .., to: .., at: ..)` or `decay(floor: .., scale: .., rate: .., after: ..)`.
+        learning_rate_factor: Schedule = Schedule::Constant(1.0),
         /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
         max_grad_norm: Option<f64> = None,
         /// Discount of the next step's value.
@@ -165,6 +168,7 @@ impl Algorithm for Maddpg {
         check_positive("actor_learning_rate", params.actor_learning_rate)?;
         check_positive("critic_learning_rate", params.critic_learning_rate)?;
         check_positive("max_grad_norm", params.max_grad_norm.unwrap_or(1.0))?;
+        params.learning_rate_factor.check("learning_rate_factor")?;
         check_learner(
             &params.hidden,
             (params.discount, params.target_rate),
@@ -220,6 +224,9 @@ impl Algorithm for Maddpg {
         };
         let mut noise = std::mem::take(&mut networks.buffers.noise);
         networks.actor.noise(self.params.batch, &mut noise);
+        let factor = self.params.learning_rate_factor.at(lesson.step);
+        networks.actor.scale_learning_rate(factor);
+        networks.critic.adam.scale_learning_rate(factor);
         let (critic, actor) = networks.update(&batch, &noise, self.params.discount, self.params.target_rate);
         networks.buffers.noise = noise;
         let checked = Step::check([("critic", &critic), ("actor", &actor)]);

@@ -30,6 +30,24 @@ fn a_dominant_strategy_is_found_and_so_is_where_to_meet() {
     assert_eq!(returns("matrix(payoffs: [[[1, 0], [0, 3]], [[1, 0], [0, 3]]])"), [3.0; 6]);
 }
 
+/// Half the factor is half the step sizes, to the bit.
+#[test]
+fn step_sizes_fall_by_their_factor() {
+    for game in ["sequential(reach: 2)"] {
+        let end = |settings: &str| {
+            let run = format!(
+                "Run(name: \"factor\", seeds: 2, episodes: 4, steps: 25, game: {game},
+                     entries: [maddpg(hidden: [16], batch: 16, warmup: 30, {settings})])"
+            );
+            last_rows(&mut simulation(register, &run)).iter().map(|row| row.value).collect::<Vec<_>>()
+        };
+        let halved = end("actor_learning_rate: 5e-3, critic_learning_rate: 5e-3");
+        assert_eq!(halved, end("learning_rate_factor: constant(0.5)"), "{game}");
+        let falling = end("learning_rate_factor: geometric(from: 0.5, hold: 60, to: 0.05, at: 80)");
+        assert_ne!(halved, falling, "{game}");
+    }
+}
+
 #[test]
 fn a_run_broken_off_goes_on_bit_for_bit() {
     let run = "Run(name: \"resume\", seeds: 2, episodes: 4, steps: 25, game: sequential(reach: 2),

@@ -10,7 +10,7 @@
 //!
 //! * V_i(o) = tau log E_k exp(Q_i(o, a_k) / tau) + tau log volume (Haarnoja et al., eq. 10, importance-corrected), in the
 //!   target y = r_i + gamma V_i(o') of Q_i, by a target network;
-//! * f_i goes along the Stein variational gradient of its samples (eqs. 13 and 14), see [`stein`].
+//! * f_i goes along the Stein variational gradient of its samples (eqs. 13 and 14), see `stein.rs`.
 //!
 //! Particles live in half ranges of the box, from -1 to 1 in each dimension, so the volume is 2^D.
 //!
@@ -43,6 +43,9 @@ params! {
         sampler_learning_rate: f64 = 3e-4,
         /// Adam's step size for the critic.
         critic_learning_rate: f64 = 3e-4,
+        /// What both step sizes are multiplied by: falling, it quiets the policy in the end. `constant(..)`,
+        /// `geometric(from: .., hold: .., to: .., at: ..)` or `decay(floor: .., scale: .., rate: .., after: ..)`.
+        learning_rate_factor: Schedule = Schedule::Constant(1.0),
         /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
         max_grad_norm: Option<f64> = None,
         /// Discount of the next step's value.
@@ -116,6 +119,7 @@ impl Algorithm for Masql {
         check_positive("sampler_learning_rate", params.sampler_learning_rate)?;
         check_positive("critic_learning_rate", params.critic_learning_rate)?;
         check_positive("max_grad_norm", params.max_grad_norm.unwrap_or(1.0))?;
+        params.learning_rate_factor.check("learning_rate_factor")?;
         check_learner(
             &params.hidden,
             (params.discount, params.target_rate),
@@ -188,7 +192,10 @@ impl Algorithm for Masql {
         self.temperature = params.temperature.at(lesson.step);
         let settings =
             Settings { discount: params.discount, target_rate: params.target_rate, temperature: self.temperature };
-        let update = self.networks.get().update(&batch, &self.noise, &settings);
+        let (networks, factor) = (self.networks.get(), params.learning_rate_factor.at(lesson.step));
+        networks.sampler.adam.scale_learning_rate(factor);
+        networks.critic.adam.scale_learning_rate(factor);
+        let update = networks.update(&batch, &self.noise, &settings);
         let checked = Step::check([("critic", &update.critic), ("sampler", &update.sampler)]);
         self.losses = [update.critic.loss, update.sampler.loss, update.value];
         checked

@@ -65,10 +65,10 @@ impl OpponentModel for Empirical {
         self.density.get().sample(observation, &mut self.streams[0], actions);
     }
 
-    fn sample(&mut self, observation: &[f32], actions: &mut [f32], log_ratio: &mut [f32]) {
+    fn sample(&mut self, observation: &[f32], actions: &mut [f32], log_ratio: Option<&mut [f32]>) {
         self.density.get().sample(observation, &mut self.streams[1], actions);
         // It is its own prior.
-        log_ratio.fill(0.0);
+        log_ratio.into_iter().for_each(|ratios| ratios.fill(0.0));
     }
 
     fn mean(&mut self, observation: &[f32], actions: &mut [f32]) {

@@ -27,7 +27,7 @@ impl OpponentModel for Exact {
 
     // The framework never asks a model that reads the policy.
     fn predict(&mut self, _: &[f32], _: &mut [f32]) {}
-    fn sample(&mut self, _: &[f32], _: &mut [f32], _: &mut [f32]) {}
+    fn sample(&mut self, _: &[f32], _: &mut [f32], _: Option<&mut [f32]>) {}
     fn mean(&mut self, _: &[f32], _: &mut [f32]) {}
     fn log_likelihood(&mut self, _: &[f32], _: &[f32], _: &mut [f64]) {}
     fn learn(&mut self, _: &ModelLesson) -> Result<(), Fault> {

@@ -173,7 +173,7 @@ impl Networks {
         // The opponent's value: y = r + gamma E_a' Q'(s', a', b') - (log rho(b'|s') - log pihat(b'|s')).
         let value = (params.reward != Reward::OwnValue).then(|| {
             let actions: Vec<_> = self.players.iter().map(|player| &batch.players[*player].action[..]).collect();
-            let next: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.next.actions[..]).collect();
+            let next: Vec<_> = lesson.predictions.iter().map(|prediction| &prediction.next[..]).collect();
             let transitions = Transitions {
                 observation: &batch.players[agent].observation,
                 actions: &actions,
@@ -184,7 +184,7 @@ impl Networks {
                 next_weight: &lesson.next.weights,
                 next_count: lesson.next.count,
                 next_opponents: &next,
-                next_log_ratio: &lesson.predictions[self.number].next.log_ratio,
+                next_log_ratio: &lesson.predictions[self.number].next_log_ratio,
             };
             self.value_step(&transitions, params.discount, params.target_rate)
         });

@@ -140,9 +140,10 @@ impl OpponentModel for Variational {
         self.networks.get().model.sample(observation, &mut self.streams[0], actions);
     }
 
-    fn sample(&mut self, observation: &[f32], actions: &mut [f32], log_ratio: &mut [f32]) {
+    fn sample(&mut self, observation: &[f32], actions: &mut [f32], log_ratio: Option<&mut [f32]>) {
         let networks = self.networks.get();
         let latent = networks.model.sample(observation, &mut self.streams[1], actions);
+        let Some(log_ratio) = log_ratio else { return };
         self.latent.clear();
         self.latent.extend_from_slice(latent);
         networks.log_ratio(observation, &self.latent, log_ratio);
