@@ -182,6 +182,7 @@ impl Canvas {
         let mut file = Vec::new();
         let mut encoder = png::Encoder::new(&mut file, columns as u32, rows as u32);
         encoder.set_color(png::ColorType::Rgb);
+        encoder.set_compression(png::Compression::Fast);
         encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: PER_METRE, yppu: PER_METRE, unit: png::Unit::Meter }));
         encoder
             .write_header()
