@@ -111,8 +111,7 @@ impl Workers {
 
 /// Calls `work` with every number below `count`, one task each, and returns the nanoseconds that all took together.
 ///
-/// It knows no types of items: every system of every plugin would be compiled with a copy of rayon of its own otherwise, a
-/// fifth of the code of a plugin.
+/// It knows no types of items: every system of every plugin would be compiled with a copy of rayon of its own otherwise.
 fn spread(pool: &ThreadPool, count: usize, work: &(dyn Fn(usize) + Sync)) -> u64 {
     let (sum, products) = (AtomicU64::new(0), AtomicU64::new(0));
     let timed = |index| {
