@@ -91,7 +91,7 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
         None
     }
 
-    /// Whether [`Algorithm::answer`] can say what joint actions are worth to the agent.
+    /// Whether [`Algorithm::value`] can say what joint actions are worth to the agent.
     const VALUES: bool = false;
 
     /// Says what its policy would do, to its opponent models: of a discrete space all actions with their probabilities,
@@ -99,6 +99,10 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
     fn answer(&mut self, inquiry: &Inquiry, answers: &mut Answers) {
         self.sample_policy(inquiry.observation, inquiry.shown, &mut answers.actions);
     }
+
+    /// Adds to `answers` what each of its actions is worth to the agent where it sees `observation` [seeds, rows, width]
+    /// and `opponents` act, in the order of the players: [seeds, rows, width].
+    fn value(&mut self, _observation: &[f32], _opponents: &[&[f32]], _answers: &mut Answers) {}
 
     /// Whether policies learn after this step, counted from 1, or only what they are judged by (a warm-up).
     fn policies_learn(&self, _step: u64) -> bool {
@@ -113,7 +117,7 @@ pub trait Algorithm: Component<Mutability = Mutable> + Checkpoint + Sized {
 /// What a learner wants remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// Transitions per seed.
+    /// Transitions per seed. The players of an environment share a memory, which holds as many as the one that wants most.
     pub capacity: usize,
     /// Whether it reads the other players' target actions, as a centralised critic does.
     pub reads_others: bool,

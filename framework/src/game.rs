@@ -68,7 +68,8 @@ pub trait Game: Sized + Send + Sync + 'static {
     /// Plays the joint action: changes the state, writes one reward per player, says whether the episode is over.
     fn step(&self, state: &mut Self::State, actions: &Joint, rng: &mut Stream, rewards: &mut [f32]) -> Status;
 
-    /// The same rules as a finite game, where it is one: opens exact evaluation and `equiflow solve`.
+    /// The same rules as a finite game, where it is one: opens exact evaluation and `equiflow solve`. Every player of such
+    /// a game sees its state one-hot, from which tabular algorithms read it.
     fn finite(&self) -> Option<&dyn FiniteGame> {
         None
     }

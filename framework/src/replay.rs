@@ -72,7 +72,7 @@ impl Replay {
     pub fn push<'a>(&mut self, seed: usize, players: impl Iterator<Item = Part<'a>>, terminated: bool) {
         let width = self.layout.width;
         let ring = &mut self.rings[seed];
-        let start = if ring.records.len() < self.capacity * width {
+        let start = if ring.records.len() < self.capacity.saturating_mul(width) {
             let start = ring.records.len();
             ring.records.resize(start + width, 0.0);
             start

@@ -127,6 +127,14 @@ fn random_step<G: Game>(
         game.observe(state, player, &mut seen);
         let space = &place.observation;
         assert!(space.contains(&seen), "player {player} sees {seen:?}, which is not in the space {space} of the spec");
+        if let Some(game) = game.finite() {
+            let one_hot = seen.iter().filter(|x| **x == 1.0).count() == 1
+                && seen.iter().filter(|x| **x == 0.0).count() + 1 == game.states();
+            assert!(
+                one_hot,
+                "player {player} of a finite game sees {seen:?}; expected its state one-hot, as tabular algorithms read it"
+            );
+        }
         let _ = write!(line, "{seen:?} ");
     }
     let actions: Vec<_> = (spec.players.iter())

@@ -174,12 +174,40 @@ pub fn check_learner(
     (discount, target_rate): (f64, f64),
     (batch, buffer, learn_every): (usize, usize, u64),
 ) -> Result<(), Invalid> {
-    check_range("hidden", format!("{hidden:?}"), !hidden.contains(&0), "widths of at least 1")?;
-    check_range("discount", discount, (0.0..=1.0).contains(&discount), "0 to 1")?;
-    check_range("target_rate", target_rate, (0.0..=1.0).contains(&target_rate), "0 to 1")?;
-    check_range("batch", batch, batch > 0, "at least 1")?;
+    check_hidden(hidden)?;
+    check_share("discount", discount)?;
+    check_share("target_rate", target_rate)?;
+    check_count("batch", batch)?;
     check_range("buffer", buffer, buffer > 0, "at least 1")?;
     check_range("learn_every", learn_every, learn_every > 0, "at least 1")
+}
+
+/// Whether the widths of hidden layers are such that a network fits in memory.
+///
+/// # Errors
+///
+/// What they are instead.
+pub fn check_hidden(hidden: &[usize]) -> Result<(), Invalid> {
+    let fits = hidden.iter().all(|width| (1..=10_000).contains(width));
+    check_range("hidden", format!("{hidden:?}"), fits, "widths of 1 to 10000")
+}
+
+/// Whether a number of rows, samples or the like is such that as many fit in memory.
+///
+/// # Errors
+///
+/// What it is instead.
+pub fn check_count(field: &'static str, value: usize) -> Result<(), Invalid> {
+    check_range(field, value, (1..=1_000_000).contains(&value), "1 to 1000000")
+}
+
+/// Whether a number is at least 0 and at most 1.
+///
+/// # Errors
+///
+/// What it is instead.
+pub fn check_share(field: &'static str, value: f64) -> Result<(), Invalid> {
+    check_range(field, value, (0.0..=1.0).contains(&value), "0 to 1")
 }
 
 /// Whether the strength of a penalty is a number of at least 0.

@@ -85,7 +85,10 @@ pub mod threads;
 pub mod testing;
 
 pub use action_box::ActionBox;
-pub use actor::{Actor, ActorParams, WarmupPlay, check_box, check_learner, check_penalty, check_positive, check_range};
+pub use actor::{
+    Actor, ActorParams, WarmupPlay, check_box, check_count, check_hidden, check_learner, check_penalty, check_positive,
+    check_range, check_share,
+};
 pub use adam::{Adam, AdamParams};
 pub use choice_actor::ChoiceActor;
 pub use convert::{join, numbers, tensor};

@@ -17,7 +17,7 @@ pub enum Noise {
     ///
     /// Lillicrap et al. 2016, section 7: theta 0.15, sigma 0.2 (the paper gives no dt; implementations take 1e-2 or 1).
     /// rllab and its descendants, which the published results on the differential game come from: theta 0.15, sigma 0.3,
-    /// dt 1, added to the action as it is. The latter are the defaults.
+    /// dt 1, added to the action as it is. The latter are the defaults; in the long run they are 0.57 wide.
     OrnsteinUhlenbeck {
         /// Pull towards 0, per unit of time.
         #[serde(default = "theta")]
@@ -28,6 +28,10 @@ pub enum Noise {
         /// Time of one step.
         #[serde(default = "one")]
         dt: f32,
+        /// Whether it starts at 0 again with every episode, as Lillicrap et al. have it. Where every step is an episode
+        /// nothing would be left of it but independent noise of sigma.
+        #[serde(default = "yes")]
+        restart: bool,
     },
     /// Independent normal noise.
     Gaussian {
@@ -45,7 +49,7 @@ impl Noise {
     pub fn check(&self, field: &'static str) -> Result<(), Invalid> {
         let fits = |x: f32| x >= 0.0 && x.is_finite();
         let (all, expected) = match *self {
-            Self::OrnsteinUhlenbeck { theta, sigma, dt } => (
+            Self::OrnsteinUhlenbeck { theta, sigma, dt, .. } => (
                 fits(theta) && fits(sigma) && fits(dt) && theta * dt < 2.0,
                 "theta, sigma and dt of at least 0, and theta times dt below 2",
             ),
@@ -67,9 +71,13 @@ fn one() -> f32 {
     1.0
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl Default for Noise {
     fn default() -> Self {
-        Noise::OrnsteinUhlenbeck { theta: theta(), sigma: sigma(), dt: one() }
+        Noise::OrnsteinUhlenbeck { theta: theta(), sigma: sigma(), dt: one(), restart: true }
     }
 }
 
@@ -97,7 +105,7 @@ impl Explorer {
         for (((x, state), low), high) in action.iter_mut().zip(state).zip(&self.low).zip(&self.high) {
             let normal: f32 = StandardNormal.sample(stream);
             *x += match self.noise {
-                Noise::OrnsteinUhlenbeck { theta, sigma, dt } => {
+                Noise::OrnsteinUhlenbeck { theta, sigma, dt, .. } => {
                     *state += sigma * dt.sqrt() * normal - theta * dt * *state;
                     *state
                 }
@@ -107,10 +115,12 @@ impl Explorer {
         }
     }
 
-    /// Puts a row's processes back to 0, at the start of an episode.
+    /// Puts a row's processes back to 0, at the start of an episode, unless they go on.
     pub fn reset(&mut self, row: usize) {
-        let dims = self.low.len();
-        self.state[row * dims..][..dims].fill(0.0);
+        if !matches!(self.noise, Noise::OrnsteinUhlenbeck { restart: false, .. }) {
+            let dims = self.low.len();
+            self.state[row * dims..][..dims].fill(0.0);
+        }
     }
 }
 
@@ -163,7 +173,7 @@ mod tests {
         let (theta, sigma, dt) = (0.15f32, 0.02f32, 0.5f32);
         let keep = 1.0 - theta * dt;
         let expected = sigma * sigma * dt / (1.0 - keep * keep);
-        let (variance, correlation) = statistics(Noise::OrnsteinUhlenbeck { theta, sigma, dt });
+        let (variance, correlation) = statistics(Noise::OrnsteinUhlenbeck { theta, sigma, dt, restart: true });
         assert!((variance / expected - 1.0).abs() < 0.1, "{variance} {expected}");
         assert!((correlation - keep).abs() < 0.01, "{correlation} {keep}");
     }
@@ -184,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_process_that_would_run_away_is_refused() {
-        let process = |theta, dt| Noise::OrnsteinUhlenbeck { theta, sigma: 0.3, dt };
+        let process = |theta, dt| Noise::OrnsteinUhlenbeck { theta, sigma: 0.3, dt, restart: true };
         for noise in [process(0.15, -1.0), process(3.0, 1.0), process(f32::NAN, 1.0), Noise::Gaussian { sigma: -1.0 }] {
             let refused = noise.check("noise").unwrap_err();
             assert!(refused.what.contains("out of range"), "{noise:?}: {}", refused.what);
@@ -204,5 +214,11 @@ mod tests {
         assert!(explorer.state.iter().all(|&x| x != 0.0));
         explorer.reset(1);
         assert!(explorer.state[0] != 0.0 && explorer.state[1] == 0.0);
+        let Noise::OrnsteinUhlenbeck { theta, sigma, dt, .. } = Noise::default() else { unreachable!() };
+        let noise = Noise::OrnsteinUhlenbeck { theta, sigma, dt, restart: false };
+        let mut lasting = Explorer::new(noise, &[-1.0], &[1.0], 1);
+        lasting.perturb(0, &mut stream(0), &mut [0.0]);
+        lasting.reset(0);
+        assert_eq!(lasting.state[0], explorer.state[0]);
     }
 }

@@ -4,9 +4,11 @@
 use std::borrow::Cow;
 
 use bevy_ecs::prelude::*;
+use smallvec::SmallVec;
 
-use super::BatchPrediction;
-use crate::replay::first_rows;
+use super::{BatchPrediction, OpponentModel};
+use crate::algorithm::Algorithm;
+use crate::replay::{PlayerBatch, first_rows};
 
 /// What a model puts forward: for the first `states` transitions of each seed in the batch, `per_state` actions of its
 /// opponent.
@@ -22,9 +24,50 @@ pub struct Proposals {
     pub samples: usize,
     /// Whether it wants the agent's own value of each.
     pub valued: bool,
-    /// Whether the agent's policy is to be shown the proposal itself, as if the opponent did that. Otherwise it is shown
-    /// what the model predicted anyway, and answers with its marginal policy.
+    /// Whether the agent's policy is to be shown the proposal itself, as if the opponent did that. Otherwise it answers
+    /// with its marginal policy: it is shown what the model predicts, `samples` draws per transition, whatever is proposed.
     pub conditional: bool,
+    /// Those draws: [seeds, states, samples, width].
+    believed: Vec<f32>,
+    /// The same at the batch's next observations, one draw each: [seeds, batch, width].
+    believed_next: Vec<f32>,
+}
+
+impl Proposals {
+    /// Draws what the agent's marginal policy is to be shown, where that is asked for; `width` is that of an action.
+    pub(crate) fn draw_beliefs<M: OpponentModel>(&mut self, model: &mut M, seen: &PlayerBatch, at: Rows, width: usize) {
+        if self.conditional || self.actions.is_empty() {
+            return;
+        }
+        let mut observation = Vec::new();
+        at.spread(&seen.observation, self.states, self.samples, &mut observation);
+        self.believed.resize(at.seeds * self.states * self.samples * width, 0.0);
+        model.sample(&observation, &mut self.believed, None);
+        self.believed_next.resize(at.seeds * at.batch * width, 0.0);
+        model.sample(&seen.next_observation, &mut self.believed_next, None);
+    }
+}
+
+/// The rows of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows {
+    /// How many seeds there are.
+    pub seeds: usize,
+    /// Transitions per seed.
+    pub batch: usize,
+}
+
+impl Rows {
+    /// Of `values` [seeds, batch, width] the first `states` rows of each seed, each `times` times, into `out`.
+    fn spread(self, values: &[f32], states: usize, times: usize, out: &mut Vec<f32>) {
+        out.clear();
+        let width = values.len() / (self.seeds * self.batch);
+        for seed in values.chunks_exact(self.batch * width) {
+            for row in seed.chunks_exact(width).take(states) {
+                (0..times).for_each(|_| out.extend_from_slice(row));
+            }
+        }
+    }
 }
 
 /// What an agent is asked: what it would do, row by row.
@@ -34,8 +77,6 @@ pub struct Inquiry<'a> {
     pub observation: &'a [f32],
     /// What its policy is to believe that each opponent does, in the order of the players: [seeds, rows, width].
     pub shown: &'a [&'a [f32]],
-    /// What the opponents do, where the agent's value of it is asked for too.
-    pub valued: Option<&'a [&'a [f32]]>,
     /// How many actions per row, where they cannot be enumerated.
     pub samples: usize,
 }
@@ -48,45 +89,84 @@ pub struct Question {
     /// What each opponent does, in the order of the players: [seeds, rows, width]. The one that is asked about does what
     /// is proposed, the others what their models predict.
     pub opponents: Vec<Vec<f32>>,
-    /// What the agent's policy is shown of the opponents, see [`Proposals::conditional`]: as above.
-    pub shown: Vec<Vec<f32>>,
     /// The agent's answers.
+    pub answers: Answers,
+    /// What the agent would do at the batch's next observations.
+    pub next: Answers,
+    /// What stands behind the answers of a marginal policy, see [`Proposals::conditional`].
+    pub marginal: Marginal,
+}
+
+/// What a marginal policy is asked, which does not depend on the proposals: rows = states x draws.
+#[derive(Clone, Debug, Default)]
+pub struct Marginal {
+    /// The agent's observations: [seeds, rows, width].
+    pub observation: Vec<f32>,
+    /// What the policy is shown of each opponent, in the order of the players: [seeds, rows, width]. Of the one that is
+    /// asked about, draws from its model; of the others what their models predict.
+    pub shown: Vec<Vec<f32>>,
+    /// The answers, row by row.
     pub answers: Answers,
 }
 
 impl Question {
-    /// Fills in all but the answers: model number `asking` of an agent proposes, `models` are all of its models,
-    /// `observation` [seeds, batch, width] what the agent sees.
-    pub(crate) fn pose(
+    /// Lets an agent, whose actions are `width` wide, answer what number `asking` of its `models` proposes.
+    pub(crate) fn ask<A: Algorithm>(
         &mut self,
+        (algorithm, width): (&mut A, usize),
         asking: usize,
         models: &[(&Proposals, &BatchPrediction)],
-        observation: &[f32],
-        batch: usize,
-        seeds: usize,
+        seen: &PlayerBatch,
+        at: Rows,
     ) {
         let proposals = models[asking].0;
-        let spread = |values: &[f32], out: &mut Vec<f32>| {
-            out.clear();
-            let width = values.len() / (seeds * batch);
-            for seed in values.chunks_exact(batch * width) {
-                for row in seed.chunks_exact(width).take(proposals.states) {
-                    (0..proposals.per_state).for_each(|_| out.extend_from_slice(row));
-                }
-            }
-        };
-        spread(observation, &mut self.observation);
-        self.opponents.resize_with(models.len(), Vec::new);
-        self.shown.resize_with(models.len(), Vec::new);
-        for (opponent, (_, prediction)) in models.iter().enumerate() {
-            spread(&prediction.now, &mut self.shown[opponent]);
-            self.opponents[opponent].clone_from(&self.shown[opponent]);
-        }
+        let (states, per_state) = (proposals.states, proposals.per_state);
+        at.spread(&seen.observation, states, per_state, &mut self.observation);
+        spread_predictions(models, at, states, per_state, &mut self.opponents);
         self.opponents[asking].clone_from(&proposals.actions);
         if proposals.conditional {
-            self.shown[asking].clone_from(&proposals.actions);
+            let shown = &slices(&self.opponents);
+            let inquiry = Inquiry { observation: &self.observation, shown, samples: proposals.samples };
+            self.answers.resize(at.seeds * states * per_state, 1, width);
+            algorithm.answer(&inquiry, &mut self.answers);
+        } else {
+            let Marginal { observation, shown, answers } = &mut self.marginal;
+            at.spread(&seen.observation, states, proposals.samples, observation);
+            spread_predictions(models, at, states, proposals.samples, shown);
+            shown[asking].clone_from(&proposals.believed);
+            answers.resize(at.seeds * states * proposals.samples, 1, width);
+            algorithm.answer(&Inquiry { observation, shown: &slices(shown), samples: 1 }, answers);
+            self.answers.repeat(answers, proposals.samples, per_state);
         }
+        if proposals.valued {
+            algorithm.value(&self.observation, &slices(&self.opponents), &mut self.answers);
+        }
+        let mut shown: SmallVec<[&[f32]; 8]> = models.iter().map(|(_, prediction)| &prediction.next[..]).collect();
+        if !proposals.conditional {
+            shown[asking] = &proposals.believed_next;
+        }
+        let inquiry = Inquiry { observation: &seen.next_observation, shown: &shown, samples: 1 };
+        self.next.resize(at.seeds * at.batch, 1, width);
+        algorithm.answer(&inquiry, &mut self.next);
     }
+}
+
+/// What each model predicts in the first `states` transitions of each seed, each `times` times, into `out`.
+fn spread_predictions(
+    models: &[(&Proposals, &BatchPrediction)],
+    at: Rows,
+    states: usize,
+    times: usize,
+    out: &mut Vec<Vec<f32>>,
+) {
+    out.resize_with(models.len(), Vec::new);
+    for (out, (_, prediction)) in out.iter_mut().zip(models) {
+        at.spread(&prediction.now, states, times, out);
+    }
+}
+
+fn slices(values: &[Vec<f32>]) -> SmallVec<[&[f32]; 8]> {
+    values.iter().map(Vec::as_slice).collect()
 }
 
 /// What an agent would do: weighted actions per row.
@@ -122,15 +202,30 @@ impl Answers {
         self.weights.resize(rows * count, 1.0 / count as f32);
         self.values.clear();
     }
+
+    /// Becomes the answers of `draws` rows of `others` together, `times` times, row after row.
+    fn repeat(&mut self, others: &Self, draws: usize, times: usize) {
+        self.count = draws * others.count;
+        let (rows, share) = (others.weights.len() / self.count, 1.0 / draws as f32);
+        let width = others.actions.len() / others.weights.len();
+        for values in [&mut self.actions, &mut self.weights, &mut self.values] {
+            values.clear();
+        }
+        for row in 0..rows {
+            let block = row * self.count..(row + 1) * self.count;
+            for _ in 0..times {
+                self.actions.extend_from_slice(&others.actions[block.start * width..block.end * width]);
+                self.weights.extend(others.weights[block.clone()].iter().map(|weight| weight * share));
+            }
+        }
+    }
 }
 
 /// What an agent and its models tell each other, on the agent's entity.
 #[derive(Component, Clone, Debug, Default)]
 pub struct Exchange {
-    /// One per model, in the order of the players.
+    /// One per model, in the order of the players; empty where the model proposes nothing.
     pub questions: Vec<Question>,
-    /// What the agent would do at the batch's next observations.
-    pub next: Answers,
     /// Whether policies learn in this step, see [`Algorithm::policies_learn`](crate::algorithm::Algorithm::policies_learn).
     pub policies_learn: bool,
 }

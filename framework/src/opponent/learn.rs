@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use bevy_ecs::prelude::*;
 use smallvec::SmallVec;
 
+use super::exchange::Rows;
 use super::predict::{ReadsPolicy, opponent};
-use super::{BatchPrediction, Exchange, Inquiry, ModelLesson, ModelOf, Models, OpponentModel, Proposals, Question};
+use super::{BatchPrediction, Exchange, ModelLesson, ModelOf, Models, OpponentModel, Proposals, Question};
 use crate::agent::{Action, Agent, BatchRequest, Faults, PlaysIn};
 use crate::algorithm::Algorithm;
 use crate::environment::{Busy, Clock, Health, Live, Players};
@@ -54,6 +55,8 @@ pub(crate) fn predict<M: OpponentModel>(
                 model.sample(&seen.next_observation, next, Some(next_log_ratio));
                 if request.0 > 0 {
                     model.propose(&seen.observation, batch.size, &mut proposals);
+                    let at = Rows { seeds: health.seeds.len(), batch: batch.size };
+                    proposals.draw_beliefs(&mut *model, seen, at, action.width);
                 }
                 Ok(())
             });
@@ -144,7 +147,8 @@ pub(crate) fn read_policies(
     }
 }
 
-/// Every agent answers the proposals of its models, and says what it would do at the next observations.
+/// Every agent answers the proposals of its models, and says to those that propose what it would do at the next
+/// observations.
 pub(crate) fn answer<A: Algorithm>(
     workers: Res<Workers>,
     mut pace: Local<Pace>,
@@ -163,32 +167,17 @@ pub(crate) fn answer<A: Algorithm>(
         }
         let models: SmallVec<[_; 8]> = models.iter_many(of.of_opponents()).flatten().collect();
         attempt(health, &mut faults, &mut busy, || {
-            let Exchange { questions, next, policies_learn } = &mut *exchange;
+            let Exchange { questions, policies_learn } = &mut *exchange;
             *policies_learn = algorithm.policies_learn(clock.step);
-            let (seen, seeds) = (&batch.players[agent.player], health.seeds.len());
+            let at = Rows { seeds: health.seeds.len(), batch: batch.size };
             questions.resize_with(models.len(), Question::default);
             for (asking, question) in questions.iter_mut().enumerate() {
-                let proposals = models[asking].0;
-                if proposals.actions.is_empty() {
-                    // Not every model proposes.
-                    continue;
+                // Not every model proposes.
+                if !models[asking].0.actions.is_empty() {
+                    let seen = &batch.players[agent.player];
+                    question.ask((&mut *algorithm, action.width), asking, &models, seen, at);
                 }
-                question.pose(asking, &models, &seen.observation, batch.size, seeds);
-                let opponents: SmallVec<[&[f32]; 8]> = question.opponents.iter().map(Vec::as_slice).collect();
-                let inquiry = Inquiry {
-                    observation: &question.observation,
-                    shown: &question.shown.iter().map(Vec::as_slice).collect::<SmallVec<[&[f32]; 8]>>(),
-                    valued: proposals.valued.then_some(&opponents),
-                    samples: proposals.samples,
-                };
-                question.answers.resize(seeds * proposals.states * proposals.per_state, 1, action.width);
-                algorithm.answer(&inquiry, &mut question.answers);
             }
-            let predictions: SmallVec<[_; 8]> = models.iter().map(|(_, prediction)| *prediction).collect();
-            let shown = &actions(&predictions, |at| &at.next);
-            let inquiry = Inquiry { observation: &seen.next_observation, shown, valued: None, samples: 1 };
-            next.resize(batch.terminated.len(), 1, action.width);
-            algorithm.answer(&inquiry, next);
             Ok(())
         });
     });
@@ -224,7 +213,7 @@ pub(crate) fn fit<M: OpponentModel>(
                 policies_learn: exchange.policies_learn,
                 predictions: &predictions.iter().map(|prediction| &**prediction).collect::<SmallVec<[_; 8]>>(),
                 question,
-                next: &exchange.next.first(rows, batch.size, request.0),
+                next: &question.next.first(rows, batch.size, request.0),
             })
         });
     });

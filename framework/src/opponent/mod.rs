@@ -21,7 +21,7 @@ use crate::params::{Invalid, Params};
 use crate::replay::{Batch, first_rows};
 use crate::stream::Stream;
 
-pub use exchange::{Answers, Exchange, Inquiry, Proposals, Question};
+pub use exchange::{Answers, Exchange, Inquiry, Marginal, Proposals, Question};
 
 /// Whose model it is and whom it predicts.
 #[derive(Component, Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,7 +187,8 @@ impl ModelSeat<'_> {
 pub struct ModelLesson<'a> {
     /// Joint transitions, drawn from all that is remembered: as many as the agent asked for.
     pub batch: &'a Batch,
-    /// The latest transitions, oldest first: at least as many as [`OpponentModel::window`], if so many are held.
+    /// The latest transitions, oldest first: as many as the largest [`OpponentModel::window`] in the environment. While fewer
+    /// are held, they come again and again.
     pub recent: &'a Batch,
     /// Whether policies learn too, or only what they are judged by (a warm-up).
     pub policies_learn: bool,
@@ -195,6 +196,7 @@ pub struct ModelLesson<'a> {
     pub predictions: &'a [&'a BatchPrediction],
     /// What this model proposed and how the agent answers.
     pub question: &'a Question,
-    /// What the agent would do at the batch's next observations, given the predictions there.
+    /// What the agent would do at the batch's next observations, given the predictions there; empty for a model that
+    /// proposes nothing.
     pub next: &'a Answers,
 }

@@ -273,6 +273,14 @@ impl Resolver<'_> {
                     }
                 }
             }
+            if let Some(table) = tables.as_ref().filter(|_| cast.algorithm.is_tabular()) {
+                let (states, seen) = (table.states(), &spec.players[player].observation);
+                if seen.width() != states {
+                    let what = format!("player {player} sees {seen}; expected the state one-hot, {states} numbers");
+                    self.invalid(call, &format!("algorithm `{}`", cast.name), &Invalid { field: None, what });
+                    return None;
+                }
+            }
             if let Some(Err(invalid)) = tables.as_ref().map(|tables| cast.algorithm.check_tables(tables, player)) {
                 self.invalid(call, &format!("algorithm `{}` for player {player}", cast.name), &invalid);
                 return None;

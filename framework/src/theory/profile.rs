@@ -54,6 +54,11 @@ impl Layout {
         let at = player * self.states + state;
         self.starts[at]..self.starts[at + 1]
     }
+
+    /// Where the numbers of `player` in all states stand.
+    pub fn of_player(&self, player: usize) -> Range<usize> {
+        self.starts[player * self.states]..self.starts[(player + 1) * self.states]
+    }
 }
 
 /// One distribution per player and state.

@@ -1,4 +1,4 @@
-//! Whole updates against PyTorch in float64, and the algorithm in the world.
+//! Whole updates against PyTorch in float64.
 
 use equiflow::environment::Lane;
 use equiflow_neural::testing::{adam, assert_close, field, fixture, items, network, numbers, parameters, stack};

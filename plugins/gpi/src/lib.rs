@@ -52,7 +52,7 @@ params! {
         target_rate: f64 = 0.01,
         /// Transitions that an update learns from.
         batch: usize = 64,
-        /// Transitions that are remembered, per seed.
+        /// Transitions that are remembered, per seed (the most that a player of the environment wants).
         buffer: usize = 1_000_000,
         /// Environment steps before anything is learned.
         learn_from: u64 = 100,
@@ -205,18 +205,15 @@ impl Algorithm for Gpi {
                 answers.weights.iter_mut().zip(&room.probabilities).for_each(|(weight, p)| *weight = *p as f32);
             }
         }
-        if let Some(opponents) = inquiry.valued {
-            let times = answers.count;
-            networks.critic_input(
-                inquiry.observation,
-                self.observation,
-                &answers.actions,
-                opponents,
-                times,
-                &mut room.input,
-            );
-            answers.values.extend_from_slice(networks.critic.net.predict(&room.input, &mut room.target_pass));
-        }
+        networks.room = room;
+    }
+
+    fn value(&mut self, observation: &[f32], opponents: &[&[f32]], answers: &mut Answers) {
+        let networks = self.networks.get();
+        let mut room = std::mem::take(&mut networks.room);
+        let (actions, times) = (&answers.actions, answers.count);
+        networks.critic_input(observation, self.observation, actions, opponents, times, &mut room.input);
+        answers.values.extend_from_slice(networks.critic.net.predict(&room.input, &mut room.target_pass));
         networks.room = room;
     }
 
@@ -252,7 +249,10 @@ impl Algorithm for Gpi {
         self.min_sigma = self.params.min_sigma.at(lesson.step);
         networks.policy.head.set_min_sigma(self.min_sigma);
         let mut noise = [Vec::new(), Vec::new()];
-        noise.iter_mut().for_each(|n| networks.policy.head.noise(&mut self.streams[2], self.params.batch, n));
+        // Choices are averaged over exactly.
+        if let Head::Gaussian { .. } = networks.policy.head {
+            noise.iter_mut().for_each(|n| networks.policy.head.noise(&mut self.streams[2], self.params.batch, n));
+        }
         self.temperature = self.params.temperature.at(lesson.step);
         let factor = self.params.learning_rate_factor.at(lesson.step);
         networks.policy.learner.adam.scale_learning_rate(factor);

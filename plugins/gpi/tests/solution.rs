@@ -85,21 +85,21 @@ fn played(run: &str) -> Simulation {
     simulation
 }
 
-/// What a player answers to an inquiry, after a run of one seed.
+/// What a player answers to an inquiry after a run of one seed, with its values.
 fn answers(simulation: &mut Simulation, player: usize, inquiry: &Inquiry) -> Answers {
     let world = &mut simulation.app().world;
     let mut agents = world.query::<(&mut Gpi, &Agent)>();
     let (mut gpi, _) = agents.iter_mut(world).find(|(_, agent)| agent.player == player).unwrap();
     let mut answers = Answers::default();
     gpi.answer(inquiry, &mut answers);
+    gpi.value(inquiry.observation, inquiry.shown, &mut answers);
     answers
 }
 
 /// A player's probabilities for each choice of the other: [other, own].
 fn policy(simulation: &mut Simulation, player: usize) -> Vec<f64> {
     let shown = &[&[0.0, 1.0, 2.0][..]][..];
-    let answers =
-        answers(simulation, player, &Inquiry { observation: &[1.0; CHOICES], shown, valued: None, samples: 1 });
+    let answers = answers(simulation, player, &Inquiry { observation: &[1.0; CHOICES], shown, samples: 1 });
     answers.weights.into_iter().map(f64::from).collect()
 }
 
@@ -170,8 +170,7 @@ fn values_of_several_steps_hold_the_entropy_to_come() {
         let mut stream = Stream::new(0, 0, "test", "places");
         let observation: Vec<f32> = (0..400).map(|_| stream.uniform(-2.0, 2.0)).collect();
         let opponent: Vec<f32> = (0..200).map(|_| stream.uniform(-1.0, 1.0)).collect();
-        let others = &[&opponent[..]][..];
-        let inquiry = Inquiry { observation: &observation, shown: others, valued: Some(others), samples: 1 };
+        let inquiry = Inquiry { observation: &observation, shown: &[&opponent[..]], samples: 1 };
         answers(&mut simulation, 0, &inquiry).values
     };
     let (warm, cold) = (values(5.0), values(0.1));

@@ -2,7 +2,7 @@
 //!
 //! Lowe et al. 2017, "Multi-agent actor-critic for mixed cooperative-competitive environments", section 4.1. Each player
 //! has a deterministic actor mu_i(o_i) of its own observation and a critic Q_i(o_1..o_N, a_1..a_N) of everything, used in
-//! training only. Every player's losses use the networks from before the step: players learn at the same time.
+//! training only. Of the others, every player's losses use the networks from before the step: players learn at the same time.
 //!
 //! The others' next actions come from their target policies, whatever algorithm they learn with. Not done: inferring
 //! the others' policies (section 4.2) and policy ensembles (section 4.3).
@@ -43,7 +43,7 @@ params! {
         target_rate: f64 = 0.01,
         /// Transitions that an update learns from.
         batch: usize = 512,
-        /// Transitions that are remembered, per seed.
+        /// Transitions that are remembered, per seed (the most that a player of the environment wants).
         buffer: usize = 1_000_000,
         /// Environment steps before anything is learned.
         warmup: u64 = 1_000,
@@ -52,7 +52,7 @@ params! {
         /// Environment steps between two updates.
         learn_every: u64 = 1,
         /// Exploration around a policy in a box (choices are drawn from the policy):
-        /// `ornstein_uhlenbeck(theta: .., sigma: .., dt: ..)` or `gaussian(sigma: ..)`, sigma in units of the action.
+        /// `ornstein_uhlenbeck(theta: .., sigma: .., dt: .., restart: ..)` or `gaussian(sigma: ..)`, sigma in units of the action.
         noise: Noise = Noise::default(),
         /// True: the policy starts at the centre of its box, or uniform over its choices (last layer zero). False: where random
         /// weights put it.

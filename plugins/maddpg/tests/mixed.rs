@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use equiflow::app::App;
+use equiflow::prelude::*;
 use equiflow::testing::{self, resolved};
 
 const SMALL: &str = "hidden: [16], batch: 16, warmup: 30";
@@ -43,8 +44,46 @@ fn each_entry_and_seed_is_the_same_whatever_runs_beside_it_on_any_number_of_thre
     assert_ne!(rows(&run(2, &[swapped]), 1, "swapped"), rows(&run(2, &[both]), 1, "maddpg"));
 }
 
+params! {
+    /// Each player gets what the other does.
+    pub struct Gift {}
+}
+
+impl Game for Gift {
+    type Params = Self;
+    type State = ();
+
+    fn new(params: Self) -> Result<Self, Invalid> {
+        Ok(params)
+    }
+    fn spec(&self) -> GameSpec {
+        GameSpec::repeated(vec![Player::blind(Space::cube(1, -1.0, 1.0)); 2])
+    }
+    fn reset(&self, _: &mut Stream) {}
+    fn observe(&self, (): &(), _: usize, out: &mut [f32]) {
+        out[0] = 1.0;
+    }
+    fn step(&self, (): &mut (), actions: &Joint, _: &mut Stream, rewards: &mut [f32]) -> Status {
+        rewards.copy_from_slice(&[actions.scalar(1), actions.scalar(0)]);
+        Status::Terminal
+    }
+}
+
+/// Who reads the opponent's actions explains all of the rewards; their variance, 1/3, is left to who does not.
 #[test]
 fn the_critic_reads_an_opponent_that_does_not_learn() {
-    let entry = format!("Entry(label: \"against random\", players: [maddpg({SMALL}), random()])");
-    rows(&run(1, &[&entry]), 1, "against random");
+    let loss = |learner: &str| {
+        let mut app = App::new(1);
+        app.add_plugin(|app| _ = app.register_game::<Gift>("gift"));
+        let run = format!(
+            "Run(name: \"gift\", seeds: 1, episodes: 40, steps: 25, game: gift(),
+                 entries: [Entry(label: \"against random\", players: [{learner}, random()])])"
+        );
+        let rows = testing::rows(&mut resolved(app, &run));
+        let losses: Vec<_> = rows.iter().filter(|row| row.metric == "critic_loss").map(|row| row.value).collect();
+        losses[losses.len() - 10..].iter().sum::<f64>() / 10.0
+    };
+    let (centralised, independent) = (loss(&format!("maddpg({SMALL})")), loss(&format!("ddpg({SMALL})")));
+    assert!(centralised < 0.03, "{centralised}");
+    assert!(independent > 0.2, "{independent}");
 }

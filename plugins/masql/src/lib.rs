@@ -28,7 +28,7 @@ mod stein;
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    Exclusive, PerSeed, Schedule, Step, WarmupPlay, check_box, check_learner, check_positive, check_range,
+    Exclusive, PerSeed, Schedule, Step, WarmupPlay, check_box, check_count, check_learner, check_positive, check_range,
 };
 
 use networks::{Networks, Noise, Settings, Transitions, draw_normal, joint_space};
@@ -54,7 +54,7 @@ params! {
         target_rate: f64 = 0.01,
         /// Transitions that an update learns from.
         batch: usize = 512,
-        /// Transitions that are remembered, per seed.
+        /// Transitions that are remembered, per seed (the most that a player of the environment wants).
         buffer: usize = 1_000_000,
         /// Environment steps before anything is learned.
         warmup: u64 = 1_000,
@@ -126,11 +126,12 @@ impl Algorithm for Masql {
             (params.batch, params.buffer, params.learn_every),
         )?;
         params.temperature.check("temperature")?;
-        check_range("value_particles", params.value_particles, params.value_particles > 0, "at least 1")?;
+        check_count("value_particles", params.value_particles)?;
         // The bandwidth divides by the logarithm of their number.
-        check_range("fixed_particles", params.fixed_particles, params.fixed_particles > 1, "at least 2")?;
-        check_range("moved_particles", params.moved_particles, params.moved_particles > 0, "at least 1")?;
-        check_range("greedy_particles", params.greedy_particles, params.greedy_particles > 0, "at least 1")
+        let (fixed, moved) = (params.fixed_particles, params.moved_particles);
+        check_range("fixed_particles", fixed, (2..=1_000).contains(&fixed), "2 to 1000")?;
+        check_range("moved_particles", moved, (1..=1_000).contains(&moved), "1 to 1000")?;
+        check_count("greedy_particles", params.greedy_particles)
     }
 
     fn new(params: &MasqlParams, seat: &Seat) -> Self {

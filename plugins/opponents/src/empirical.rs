@@ -2,7 +2,8 @@
 
 use equiflow::prelude::*;
 use equiflow_neural::{
-    AdamParams, Density, Exclusive, Step, check_penalty, check_positive, check_range, check_sampled, seed_rows,
+    AdamParams, Density, Exclusive, Step, check_count, check_hidden, check_penalty, check_positive, check_sampled,
+    seed_rows,
 };
 
 params! {
@@ -37,9 +38,9 @@ impl OpponentModel for Empirical {
 
     fn check(params: &EmpiricalParams, game: &GameSpec, _agent: usize, opponent: usize) -> Result<(), Invalid> {
         check_sampled(&game.players[opponent].action, "the opponent's actions")?;
-        check_range("hidden", format!("{:?}", params.hidden), !params.hidden.contains(&0), "widths of at least 1")?;
+        check_hidden(&params.hidden)?;
         check_positive("learning_rate", params.learning_rate)?;
-        check_range("window", params.window, params.window > 0, "at least 1")?;
+        check_count("window", params.window)?;
         check_penalty("regulariser", params.regulariser)
     }
 

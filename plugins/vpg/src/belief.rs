@@ -53,8 +53,7 @@ impl Belief {
             Model::Exact => {
                 for other in others {
                     let published = lesson.policies.get(other).copied().unwrap_or_default();
-                    let layout = game.layout();
-                    let place = layout.range(other, 0).start..layout.range(other, layout.states() - 1).end;
+                    let place = game.layout().of_player(other);
                     let Some(theirs) = published.get(number * place.len()..(number + 1) * place.len()) else {
                         return Err(format!(
                             "player {other} publishes no policies that an exact opponent model could read; take \

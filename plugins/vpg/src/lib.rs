@@ -11,6 +11,8 @@
 //! * eta is a parameter: with the paper's 1 / L of Lemma 5.4 nothing would move in any run (both are recorded).
 //! * A temperature tau (the paper: 1).
 //! * The variational model knows the opponents' rewards; the paper infers them (section 5.2).
+//! * Values of the marginal reading hold the player's own entropy only, as Eq. 11 has it; Def. 4.4's -tau KL(rho || pihat) in
+//!   the steps to come is in those of the conditional reading.
 //!
 //! Recorded of each player: `logit_distance`, the largest difference of a probability to softmax(Qbar / tau) before the last
 //! update, which is 0 at a logit quantal response equilibrium of lambda = 1 / tau (Qbar being the player's own, by its own
@@ -100,7 +102,7 @@ params! {
         learn_every: u64 = 1,
         /// Transitions that an update learns from, where it samples.
         batch: usize = 64,
-        /// Transitions that are remembered, per seed; batches, those of the empirical model too, are drawn from them.
+        /// Transitions that are remembered, per seed (the most that a player of the environment wants); batches, those of the empirical model too, are drawn from them.
         buffer: usize = 10_000,
         /// Share of the way that sampled action values go towards their targets.
         value_rate: f64 = 0.1,
@@ -162,8 +164,7 @@ impl Vpg {
 
     /// Where the player's policies stand in a profile.
     fn place(&self) -> std::ops::Range<usize> {
-        let layout = self.game.layout();
-        layout.range(self.player, 0).start..layout.range(self.player, layout.states() - 1).end
+        self.game.layout().of_player(self.player)
     }
 
     /// The state that an observation shows: finite games show it one-hot.
@@ -294,7 +295,7 @@ impl Algorithm for Vpg {
         let mut policies = Vec::new();
         let mut seeds = Vec::new();
         let layout = game.layout();
-        let place = layout.range(seat.player, 0).start..layout.range(seat.player, layout.states() - 1).end;
+        let place = layout.of_player(seat.player);
         for rng in &mut seat.streams("first policies") {
             let start = match params.start {
                 Start::Uniform => Profile::uniform(layout),

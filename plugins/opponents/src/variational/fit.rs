@@ -1,5 +1,6 @@
 //! The model's own step: towards pihat(b|s) exp(E_a Q(s, a, b)), Proposition 4.7.
 
+use equiflow::theory::profile::softmax;
 use equiflow_neural::{Head, PerSeed, Real, Step, regularise};
 
 use super::learn::Networks;
@@ -101,12 +102,4 @@ impl<T: Real> Networks<T> {
         self.room.input = input;
         out
     }
-}
-
-/// Exponentials, scaled to sum to 1.
-fn softmax(values: &mut [f64]) {
-    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    values.iter_mut().for_each(|x| *x = (*x - most).exp());
-    let sum: f64 = values.iter().sum();
-    values.iter_mut().for_each(|x| *x /= sum);
 }

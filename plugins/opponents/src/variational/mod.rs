@@ -10,7 +10,8 @@
 //!   agent's answers a are held fixed.
 //!
 //! The prior in both, and in the log-ratio that the agent subtracts (Eq. 12), is the smoothed one. The expectation over a in
-//! Proposition 4.7 is by the agent's marginal policy. Where the agent acts upon what it predicts, a ~ pi(.|s, b) as in
+//! Proposition 4.7 is by the agent's marginal policy, the mean of pi(.|s, b) over what the model predicts, estimated by
+//! `answers` draws of b, the same for all proposals in a state. Where the agent acts upon what it predicts, a ~ pi(.|s, b) as in
 //! Algorithm 2, the opponent can count on its answer, and the expectation is by the policy given b: `conditional`, the
 //! default, as the policy's own is, where the opponent's reward is known.
 
@@ -20,7 +21,10 @@ mod reward;
 mod value;
 
 use equiflow::prelude::*;
-use equiflow_neural::{Exclusive, PerSeed, Step, check_penalty, check_positive, check_range, check_sampled};
+use equiflow_neural::{
+    Exclusive, PerSeed, Step, check_count, check_hidden, check_penalty, check_positive, check_range, check_sampled,
+    check_share,
+};
 
 use learn::Networks;
 
@@ -69,7 +73,8 @@ params! {
         states: usize = 8,
         /// Proposals per transition, where they cannot be enumerated.
         proposals: usize = 64,
-        /// Actions of the agent per proposal, where they cannot be enumerated.
+        /// Actions of the agent per proposal, where they cannot be enumerated; of its marginal policy, predictions that it
+        /// answers.
         answers: usize = 4,
         /// Whether the agent answers the proposal, or as it would anyway (its marginal policy). With an inferred reward always
         /// the latter: how the opponent would like an answer does not show in what it does.
@@ -101,15 +106,22 @@ impl OpponentModel for Variational {
         let action = &game.players[opponent].action;
         check_sampled(action, "the opponent's actions")?;
         check_sampled(&game.players[agent].action, "the agent's actions")?;
-        check_range("hidden", format!("{:?}", params.hidden), !params.hidden.contains(&0), "widths of at least 1")?;
+        check_hidden(&params.hidden)?;
         check_positive("learning_rate", params.learning_rate)?;
-        check_range("discount", params.discount, (0.0..=1.0).contains(&params.discount), "0 to 1")?;
-        check_range("target_rate", params.target_rate, (0.0..=1.0).contains(&params.target_rate), "0 to 1")?;
-        check_range("window", params.window, params.window > 0, "at least 1")?;
+        check_share("discount", params.discount)?;
+        check_share("target_rate", params.target_rate)?;
+        check_count("window", params.window)?;
         check_range("smoothing", params.smoothing, (0.0..1.0).contains(&params.smoothing), "0 up to 1, without 1")?;
-        check_range("states", params.states, params.states > 0, "at least 1")?;
-        check_range("proposals", params.proposals, params.proposals > 0, "at least 1")?;
-        check_range("answers", params.answers, params.answers > 0, "at least 1")?;
+        check_count("states", params.states)?;
+        check_count("proposals", params.proposals)?;
+        check_count("answers", params.answers)?;
+        let rows = params.states.saturating_mul(params.proposals).saturating_mul(params.answers);
+        check_range(
+            "answers",
+            params.answers,
+            rows <= 100_000_000,
+            "states x proposals x answers of at most 100000000",
+        )?;
         check_penalty("regulariser", params.regulariser)?;
         if params.fit == Fit::ReverseKl && params.reward == Reward::OwnValue && matches!(action, Space::Box { .. }) {
             let what = "reverse_kl needs a gradient, which the agent's own values come without; expected `resampling`";

@@ -1,5 +1,7 @@
 //! Every step against PyTorch in float64; the reward's gradient against its objective; the model against Proposition 4.7.
 
+use std::collections::BTreeMap;
+
 use equiflow::environment::Lane;
 use equiflow::opponent::Exchange;
 use equiflow::replay::{Batch, PlayerBatch};
@@ -408,17 +410,25 @@ fn probabilities<T: Real>(density: &mut Density<T>) -> Vec<f64> {
     out
 }
 
-/// rho(b) is proportional to pihat(b) exp(E_a r(a, b)), by both fits, for an agent that answers the proposal and for one with
-/// one policy for all: with the networks' own prior and policy, and with the game's true payoffs.
+/// rho(b) is proportional to pihat(b) exp(E_a r(a, b)), by both fits, for an agent that answers the proposal, for one with
+/// one policy for all, and for one that acts upon what it predicts but answers with its marginal policy: with the networks'
+/// own prior and policy, and with the game's true payoffs.
 #[test]
 fn the_model_of_a_one_shot_game_is_that_of_proposition_4_7() {
     let register = |app: &mut App| {
         app.register_game::<Table>("table");
         app.register_opponent_model::<Variational>("variational");
     };
-    for (seed, fit, conditional) in [(4, "resampling", true), (5, "resampling", false), (3, "reverse_kl", true)] {
+    for (seed, fit, conditional, model_conditional) in [
+        (4, "resampling", true, true),
+        (5, "resampling", false, false),
+        (5, "resampling", true, false),
+        (3, "reverse_kl", true, true),
+        (4, "reverse_kl", true, false),
+    ] {
         let model = format!(
-            "variational(fit: {fit}, hidden: [16], window: 256, states: 2, regulariser: 0, conditional: {conditional})"
+            "variational(fit: {fit}, hidden: [16], window: 256, states: 2, regulariser: 0, answers: 64,
+                 conditional: {model_conditional})"
         );
         let run = format!(
             "Run(name: \"table\", seeds: 1, episodes: 4000, steps: 1, game: table(seed: {seed}), evaluate: (every: 4000), entries: [
@@ -434,9 +444,21 @@ fn the_model_of_a_one_shot_game_is_that_of_proposition_4_7() {
         let of: Vec<_> = models.iter(world).map(|(_, of)| *of).collect();
         for of in of {
             // Of the last step: the agent's choices with their probabilities, for each choice of the opponent.
-            let answers = world.get::<Exchange>(of.agent).unwrap().questions[0].answers.weights[..9].to_vec();
+            let question = &world.get::<Exchange>(of.agent).unwrap().questions[0];
+            let mut answers: [f32; 9] = question.answers.weights[..9].try_into().unwrap();
+            let marginal = question.marginal.clone();
             let (mut model, _) = models.iter_mut(world).find(|(_, other)| **other == of).unwrap();
             let networks = model.networks.get();
+            if !model_conditional {
+                // Its policy by what it is shown, averaged over what the model predicts.
+                let rho = probabilities(&mut networks.model);
+                let policies = marginal.answers.weights.chunks_exact(3);
+                let by_shown: BTreeMap<usize, &[f32]> =
+                    marginal.shown[0].iter().map(|shown| *shown as usize).zip(policies).collect();
+                answers = std::array::from_fn(|i| {
+                    by_shown.iter().map(|(shown, policy)| rho[*shown] as f32 * policy[i % 3]).sum()
+                });
+            }
             let smoothed = probabilities(&mut networks.prior).into_iter().map(|p| 0.9 * p + 0.1 / 3.0);
             let worth = |b: usize| -> f64 {
                 let choices = |a: usize| if of.opponent == 1 { [a, b] } else { [b, a] };
