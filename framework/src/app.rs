@@ -46,7 +46,7 @@ impl App {
     pub fn new(threads: usize) -> Self {
         let mut world = World::new();
         world.insert_resource(Workers::new(threads));
-        world.insert_resource(evaluate::EvaluateEvery(1));
+        world.insert_resource(evaluate::Evaluations { every: 1, end: 0 });
         world.init_resource::<nash::BestResponse>();
         world.init_resource::<evaluate::EvaluationDue>();
         world.init_resource::<Registry>();

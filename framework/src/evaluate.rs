@@ -10,12 +10,14 @@ use crate::opponent::score::Score;
 use crate::record::{Records, Row};
 use crate::schedule::{BeginTrial, EndTrial, Rollout};
 
-/// How often evaluations take place.
+/// When evaluations take place.
 #[derive(Resource, Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EvaluateEvery(
-    /// In training episodes.
-    pub u64,
-);
+pub struct Evaluations {
+    /// Training episodes from one to the next.
+    pub every: u64,
+    /// Training episodes of the whole run: there is one at its end.
+    pub end: u64,
+}
 
 /// The sum of an agent's actions over the evaluation, in boxes: [seeds, width].
 #[derive(Component, Debug, Default)]
@@ -35,9 +37,10 @@ pub(crate) fn evaluation_was_due(due: Res<EvaluationDue>) -> bool {
 
 /// Runs the evaluation where it is due: all environments of a world advance together, so all are due at once.
 pub(crate) fn evaluate_when_due(world: &mut World, mut clocks: Local<Option<QueryState<&'static Clock>>>) {
-    let every = world.resource::<EvaluateEvery>().0;
+    let Evaluations { every, end } = *world.resource();
     let clocks = clocks.get_or_insert_with(|| world.query::<&Clock>());
-    let due = clocks.iter(world).any(|clock| clock.at_boundary() && clock.episode().is_multiple_of(every));
+    let is_due = |episode: u64| episode.is_multiple_of(every) || episode == end;
+    let due = clocks.iter(world).any(|clock| clock.at_boundary() && is_due(clock.episode()));
     world.resource_mut::<EvaluationDue>().0 = due;
     if due {
         evaluate(world);

@@ -285,12 +285,21 @@ pub struct GameSpec {
     pub zero_sum: bool,
     /// What a report compares with.
     pub best_known: Option<BestKnown>,
+    /// Steps that an episode has to have for the game to be played at all: a run with fewer is refused.
+    pub least_steps: u32,
 }
 
 impl GameSpec {
     /// A game that repeats one stage, with nothing else claimed of it.
     pub fn repeated(players: Vec<Player>) -> Self {
-        Self { players, returns: Returns::PerStep, common_reward: false, zero_sum: false, best_known: None }
+        Self {
+            players,
+            returns: Returns::PerStep,
+            common_reward: false,
+            zero_sum: false,
+            best_known: None,
+            least_steps: 1,
+        }
     }
 
     /// A game of several steps, with nothing else claimed of it.

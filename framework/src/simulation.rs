@@ -13,7 +13,7 @@ use bevy_ecs::prelude::*;
 use crate::app::App;
 use crate::checkpoint::{Snapshot, SnapshotError};
 use crate::environment::{Busy, Clock, Environment, Health, Lane, Players};
-use crate::evaluate::{EvaluateEvery, evaluate};
+use crate::evaluate::{Evaluations, evaluate};
 use crate::nash::BestResponse;
 use crate::opponent::Models;
 use crate::record::{Records, Row};
@@ -72,7 +72,7 @@ impl Simulation {
             }
         }
         for app in &mut worlds {
-            app.world.insert_resource(EvaluateEvery(run.evaluate_every));
+            app.world.insert_resource(Evaluations { every: run.evaluate_every, end: run.episodes });
             app.world.insert_resource(BestResponse { budget: run.best_response });
         }
         let count = worlds.len();

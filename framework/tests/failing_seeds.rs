@@ -5,7 +5,7 @@
 use equiflow::loader::Plugins;
 use equiflow::prelude::*;
 use equiflow::record::Row;
-use equiflow::run::{Run, RunFile};
+use equiflow::run::{Mistake, Run, RunFile};
 use equiflow::simulation::{Failure, Simulation};
 use equiflow::testing::play_out;
 
@@ -57,6 +57,8 @@ params! {
         panics: bool = false,
         /// While it is set up.
         at_once: bool = false,
+        /// While the run file is read.
+        unread: bool = false,
     }
 }
 
@@ -71,7 +73,8 @@ pub struct Fails {
 impl Algorithm for Fails {
     type Params = FailsParams;
 
-    fn check(_: &FailsParams, _: &GameSpec, _: usize) -> Result<(), Invalid> {
+    fn check(params: &FailsParams, _: &GameSpec, _: usize) -> Result<(), Invalid> {
+        assert!(!params.unread, "no glasses");
         Ok(())
     }
     fn new(params: &FailsParams, seat: &Seat) -> Self {
@@ -101,8 +104,8 @@ impl Checkpoint for Fails {
     }
 }
 
-/// Rows and failures of a run with these seeds and entries.
-fn play(seeds: &str, lane_width: usize, threads: usize, entries: &str) -> (Vec<Row>, Vec<Failure>) {
+/// A run with these seeds and entries, and its world.
+fn resolve(seeds: &str, lane_width: usize, threads: usize, entries: &str) -> (Result<Run, Vec<Mistake>>, App) {
     let text = format!(
         "Run(name: \"x\", seeds: {seeds}, episodes: 6, steps: 5, instances: 2, lane_width: {lane_width}, game: walk(), \
          entries: [{entries}])"
@@ -112,8 +115,13 @@ fn play(seeds: &str, lane_width: usize, threads: usize, entries: &str) -> (Vec<R
         app.register_game::<Walk>("walk").register_algorithm::<Fails>("fails");
     });
     let file = RunFile::parse("test", text).unwrap();
-    let run = Run::resolve(&file, &mut app, &mut Plugins::default()).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-    play_out(&mut Simulation::new(app, run))
+    (Run::resolve(&file, &mut app, &mut Plugins::default()), app)
+}
+
+/// Its rows and failures.
+fn play(seeds: &str, lane_width: usize, threads: usize, entries: &str) -> (Vec<Row>, Vec<Failure>) {
+    let (run, app) = resolve(seeds, lane_width, threads, entries);
+    play_out(&mut Simulation::new(app, run.unwrap_or_else(|mistakes| panic!("{mistakes:?}"))))
 }
 
 /// All that is in the records of some seeds of an entry, floats as bits.
@@ -218,4 +226,14 @@ fn a_panic_of_a_reset_at_an_evaluation_costs_its_lane_only() {
         assert!(steps.iter().all(|step| *step < failure.step.max(1)), "{failure:?} {steps:?}");
     }
     assert_eq!(of(&rows, 0, &[1, 2, 3]), of(&without, 0, &[1, 2, 3]));
+}
+
+#[test]
+fn a_panic_while_parameters_are_checked_is_a_mistake_with_its_place() {
+    let (run, _) = resolve("1", 1, 1, "fails(), Entry(label: \"unread\", all: fails(unread: true))");
+    let mistakes = run.err().unwrap();
+    let [mistake] = &mistakes[..] else { panic!("{mistakes:?}") };
+    let text = mistake.render(false);
+    assert!(text.contains("algorithm `fails` for player 0 panicked: no glasses ("), "{text}");
+    assert!(text.contains("fails(unread: true)") && text.contains("a bug of the plugin"), "{text}");
 }

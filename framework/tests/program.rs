@@ -89,6 +89,9 @@ fn exit_codes() {
         &["check", "nowhere.ron"],
         &["describe", "max_of_tow"],
         &["dance"],
+        &["check", "run.ron", "--plugins", "nowhere"],
+        &["solve", "run.ron", "--out", "run.ron/x"],
+        &["verify", "thm-4.2", "--json", "nowhere/x.json"],
         &[],
     ] {
         assert_eq!(home.run(args).code, Some(2), "{args:?}");
@@ -253,6 +256,25 @@ fn verify_tells_verdicts_and_knows_its_statements() {
         "{said:?}"
     );
     assert!(said.err.contains("there is no statement `thm-4.4`; did you mean"), "{said:?}");
+}
+
+#[test]
+fn the_end_is_evaluated_however_often_evaluations_are() {
+    let metrics = metrics_of(RUN, &["--set", "evaluate.every=4"]);
+    let evaluated = metrics.lines().filter(|line| line.contains(",mean_action_return,"));
+    let episodes: BTreeSet<_> = evaluated.map(|line| line.split(',').nth(5).unwrap()).collect();
+    assert_eq!(episodes.into_iter().collect::<Vec<_>>(), ["0", "4", "6"]);
+}
+
+#[test]
+fn a_long_label_and_a_long_name_have_short_files() {
+    let home = home(&RUN.replace("random()", &format!("Entry(label: \"{}\", all: random())", "long ".repeat(100))));
+    done(&home.run(&["run", "run.ron"]));
+    let [folder] = &results(&home)[..] else { panic!("{:?}", results(&home)) };
+    assert!(folder.join("tensorboard/entry-1").is_dir());
+    let name = "name=\"".to_owned() + &"long ".repeat(100) + "\"";
+    done(&home.run(&["run", "run.ron", "--set", &name]));
+    assert!(home.path("results/run").is_dir());
 }
 
 /// What programs of other frameworks print of the same work: a line that one script reads.

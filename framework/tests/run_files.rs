@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::Home;
+use common::{Home, built};
 
 const GOOD: &str = r#"Run(
     name: "good",
@@ -72,6 +72,10 @@ refused! {
     negative_number: with("episodes: 4", "episodes: -4");
     fraction: with("episodes: 4", "episodes: 4.5");
     number_too_large: with("steps: 5", "steps: 5000000000");
+    number_with_an_exponent: with("episodes: 4", "episodes: 1e3");
+    more_episodes_than_can_be_played: with("episodes: 4", "episodes: 9223372036854775808");
+    more_instances_than_fit: with("steps: 5", "steps: 5, instances: 10000000000");
+    more_strategies_than_can_be_tried: with("steps: 5", "steps: 5, evaluate: (best_response: 18446744073709551615)");
     number_for_a_text: with("\"good\"", "12");
     list_for_a_number: with("steps: 5", "steps: [5]");
     evaluate_is_a_number: with("steps: 5", "steps: 5, evaluate: 2");
@@ -100,6 +104,7 @@ refused! {
 
     grid_without_its_parts: with("[random()]", "[Grid(label: \"a\"), Grid(all: random()), Grid(lable: \"b\", all: random(), over: {\"x\": [1]})]");
     grid_over_no_map: with("[random()]", "[Grid(all: random(), over: [1, 2])]");
+    grid_of_too_many_cells: with("[random()]", &format!("[Grid(all: random(), over: {{\"a\": {0}, \"b\": {0}}})]", "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33]"));
     grid_over_nothing: with("[random()]", "[Grid(all: random(), over: {})]");
     grid_over_names_without_quotation_marks: with("[random()]", "[Grid(all: random(), over: {noise: [1, 2]})]");
     grid_over_what_is_no_list_or_empty_or_twice: with("[random()]", "[Grid(all: random(), over: {\n        \"a\": 1,\n        \"b\": [],\n        \"c\": [1e-3, 2, 0.001],\n        \"c\": [1],\n    })]");
@@ -116,6 +121,7 @@ refused! {
     game_parameter_without_a_name: with("max_of_two(version: printed)", "max_of_two(printed)");
     game_that_is_text: with("max_of_two(version: printed)", "\"max_of_two\"");
     choice_misspelt: with("version: printed", "version: prnted");
+    number_for_a_choice: with("version: printed", "version: 1");
     choice_as_text: with("version: printed", "version: \"printed\"");
     text_for_a_parameter: with("max_of_two(version: printed)", "quadratic(target: \"high\")");
     text_for_a_parameter_lines_below: with("max_of_two(version: printed)", "sequential_max_of_two(\n        version: printed, // as the paper has it\n        reach: \"far\",\n    )");
@@ -127,6 +133,7 @@ refused! {
     columns_behind_other_scripts: with("\"good\"", "\"größer als 1 – 良い\", episodes: no");
     several_mistakes: "Run(\n    nmae: \"several\",\n    seeds: [1, 1],\n    episodes: 0,\n    steps: \"five\",\n    game: max_of_two(),\n    entries: [],\n)\n";
     mistakes_in_fields_and_in_plugins: with("episodes: 4", "episodes: \"four\"").replace("version: printed", "version: prnted");
+    several_mistakes_in_one_algorithm_or_game: with("max_of_two(version: printed)", "sequential_max_of_two(version: 1, reech: 3, reach: \"far\")");
     several_mistakes_in_plugins: with("[random()]", "[\n        randon(),\n        Entry(label: \"a\", all: random(noise: 1), game: wolf(p: 1)),\n        Entry(label: \"b\", players: [random()]),\n    ]");
 
     set_without_a_value: GOOD, &["--set", "episodes"];
@@ -264,4 +271,28 @@ fn a_mistake_in_one_file_does_not_hide_the_others() {
     assert_eq!(said.out, "good.ron: all well; 1 entries x 3 seeds x 4 episodes x 5 steps\n");
     assert!(said.err.contains("[one.ron:4:15]") && said.err.contains("[two.ron:6:11]"), "{}", said.err);
     assert!(said.err.ends_with("2 mistakes found\n"), "{}", said.err);
+}
+
+#[test]
+fn a_comment_at_the_end_and_a_byte_order_mark_are_no_mistakes() {
+    let home = Home::new();
+    fs::write(home.path("good.ron"), format!("\u{feff}// First.\n{GOOD}// Last, without a line's end")).unwrap();
+    let said = home.run(&["check", "good.ron"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+#[test]
+fn an_episode_that_is_too_short_for_the_game() {
+    let home = Home::new();
+    let plugin = built("routing");
+    fs::copy(&plugin, home.programs().join(plugin.file_name().unwrap())).unwrap();
+    let game = |name: &str| with("max_of_two(version: printed)", &format!("routing(network: {name})"));
+    fs::write(home.path("bad.ron"), game("braess").replace("steps: 5", "steps: 2")).unwrap();
+    let said = home.run(&["check", "bad.ron"]);
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    insta::assert_snapshot!(said.err);
+    fs::write(home.path("good.ron"), game("braess")).unwrap();
+    assert_eq!(home.run(&["check", "good.ron"]).code, Some(0));
+    fs::write(home.path("huge.ron"), game("layered(width: 1000000, depth: 1000000)")).unwrap();
+    assert_eq!(home.run(&["check", "huge.ron"]).code, Some(2));
 }

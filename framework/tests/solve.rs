@@ -85,7 +85,7 @@ fn path_and_solution_are_written_where_the_user_asks() {
     assert_eq!(solution["lqre"]["reached"], true);
     // A file stands where the folder would be.
     let said = home.run(&["solve", "coordination.nfg", "--out", "coordination.nfg"]);
-    assert_eq!(said.code, Some(1));
+    assert_eq!(said.code, Some(2));
     assert!(said.err.contains("help: name a folder that can be written with --out"), "{}", said.err);
 }
 

@@ -64,6 +64,8 @@ struct Figures {
     ret: f64,
     /// Core-seconds of the process, where the system says.
     cpu_s: Option<f64>,
+    /// Seeds of entries that were given up.
+    failed_seeds: usize,
 }
 
 pub(super) fn bench(args: &BenchArgs, global: &Global) -> ExitCode {
@@ -90,7 +92,7 @@ pub(super) fn bench(args: &BenchArgs, global: &Global) -> ExitCode {
             return failed();
         }
     }
-    ExitCode::SUCCESS
+    if figures.failed_seeds > 0 { failed() } else { ExitCode::SUCCESS }
 }
 
 /// One run, in worlds of its own. `None` when the run file is wrong, which has been said then.
@@ -132,8 +134,9 @@ fn once(args: &BenchArgs, global: &Global) -> io::Result<Option<Figures>> {
         batch = batch.max(learned.batch);
     }
     let cpu_s = core_seconds().zip(cpu).map(|(now, before)| now - before);
-    for failure in simulation.failures() {
-        tracing::warn!("seed {} failed at step {}: {}", failure.seed, failure.step, failure.what);
+    let failures = simulation.failures();
+    for failure in &failures {
+        tracing::error!("seed {} failed at step {}: {}", failure.seed, failure.step, failure.what);
     }
     drop(sink);
     std::fs::remove_dir_all(&root)?;
@@ -152,6 +155,7 @@ fn once(args: &BenchArgs, global: &Global) -> io::Result<Option<Figures>> {
         rss_mb: None,
         ret: returns.iter().sum::<f64>() / returns.len().max(1) as f64,
         cpu_s,
+        failed_seeds: failures.len(),
     }))
 }
 

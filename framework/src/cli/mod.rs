@@ -95,6 +95,11 @@ fn parse_seeds(text: &str) -> Result<Seeds, String> {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(cli.global.log);
+    if let Some(folder) = cli.global.plugins.iter().find(|folder| !folder.is_dir()) {
+        eprintln!("error: plugins are to be searched in `{}`, which is no folder", folder.display());
+        eprintln!("  help: name the folder that holds them with --plugins, such as `target/release`");
+        return bad_input();
+    }
     match cli.command {
         Command::Run(args) => run::run(&args, &cli.global),
         Command::Bench(args) => bench::bench(&args, &cli.global),

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::loader::Plugins;
 use crate::plugin::BUILD_ID;
 use crate::profile;
-use crate::record::{EntryName, Sink, slug};
+use crate::record::{EntryName, Sink, short_slug};
 use crate::report::manifest::{BestKnown, EntryManifest, FailedSeed, Host, Manifest, Moment, Outcome, PluginManifest};
 use crate::report::{drawings, table, write_all};
 use crate::run::Run;
@@ -74,7 +74,7 @@ pub(super) fn run(args: &RunArgs, global: &Global) -> ExitCode {
 
 /// A folder of the run's own: `<out>/<run>/<time>`, with a number behind it when that is taken.
 pub(super) fn results_folder(out: &Path, name: &str) -> io::Result<PathBuf> {
-    let parent = out.join(slug(name));
+    let parent = out.join(short_slug(name, "run"));
     std::fs::create_dir_all(&parent)?;
     let time: String = Moment::now().utc.chars().filter(|c| c.is_ascii_digit()).collect();
     let (day, clock) = time.split_at(8);
@@ -114,20 +114,26 @@ impl Recorded {
         let stop = stop_on_ctrl_c();
         let mut progress = Progress::new(self.simulation.run(), global.log);
         let mut told: Vec<Failure> = Vec::new();
-        let (mut written, mut writing) = (Ok(()), Duration::ZERO);
+        let (mut written, mut writing, mut nobody) = (Ok(()), Duration::ZERO, false);
         let sink = &mut self.sink;
         let flow = self.simulation.play(|simulation, rows| {
+            let start = Instant::now();
             if !rows.is_empty() {
-                let start = Instant::now();
                 written = sink.write(&rows).and_then(|()| sink.flush());
-                let failures = simulation.failures();
+            }
+            let failures = simulation.failures();
+            if failures.len() > told.len() {
                 let new: Vec<_> = failures.iter().filter(|failure| !told.contains(failure)).cloned().collect();
                 progress.failures(&new);
                 told = failures;
-                progress.episode(simulation.episode(), &rows);
-                writing += start.elapsed();
             }
-            if written.is_err() || stop.load(Ordering::Relaxed) {
+            if !rows.is_empty() {
+                progress.episode(simulation.episode(), &rows);
+            }
+            writing += start.elapsed();
+            let run = simulation.run();
+            nobody = told.len() == run.entries.len() * run.seeds.len();
+            if written.is_err() || nobody || stop.load(Ordering::Relaxed) {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
@@ -135,7 +141,8 @@ impl Recorded {
         });
         progress.finish();
         written?;
-        self.finish(flow.is_break(), writing)
+        // Where no seed is left there is nothing to break off.
+        self.finish(flow.is_break() && !nobody, writing)
     }
 
     /// The manifest with what became of the run, then the report from what is on disk.

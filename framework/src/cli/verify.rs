@@ -42,6 +42,13 @@ pub(super) fn verify(args: &VerifyArgs) -> ExitCode {
     if chosen.is_empty() {
         chosen.extend(STATEMENTS);
     }
+    for file in [&args.markdown, &args.json].into_iter().flatten().filter(|file| file.as_os_str() != "-") {
+        if let Err(error) = std::fs::File::options().append(true).create(true).open(file) {
+            eprintln!("error: {} cannot be written: {error}", file.display());
+            eprintln!("  help: name a file in a folder that is there and can be written");
+            return bad_input();
+        }
+    }
     let to_stdout = |file: &Option<PathBuf>| file.as_ref().is_some_and(|file| file.as_os_str() == "-");
     let mut findings = Vec::new();
     for statement in chosen {

@@ -150,7 +150,7 @@ impl Sink {
         match self.events.entry((entry, seed)) {
             Occupied(place) => Ok(place.into_mut()),
             Vacant(place) => {
-                let entry = slug(&self.entries[entry].label);
+                let entry = file_name(&self.entries[entry].label, entry);
                 let folder = self.folder.join("tensorboard").join(entry).join(format!("seed-{seed}"));
                 std::fs::create_dir_all(&folder)?;
                 Ok(place.insert(EventWriter::create(&folder)?))
@@ -169,10 +169,15 @@ pub fn slug(label: &str) -> String {
 
 /// [`slug`] for a text that may be long, such as a game with its parameters: `otherwise` where file systems could refuse it.
 pub fn short_slug(label: &str, otherwise: &str) -> String {
-    /// In characters.
-    const LONGEST: usize = 60;
+    /// In bytes.
+    const LONGEST: usize = 80;
     let text = slug(label);
-    if text.chars().count() <= LONGEST { text } else { otherwise.to_owned() }
+    if text.len() <= LONGEST { text } else { otherwise.to_owned() }
+}
+
+/// The name of the files of entry number `entry`, from 0.
+pub fn file_name(label: &str, entry: usize) -> String {
+    short_slug(label, &format!("entry-{}", entry + 1))
 }
 
 /// At the end of a block of steps, the returns of the live episodes that ended in it.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::error::ReportError;
 use super::manifest::replace;
-use crate::record::{METRICS_FILE, slug};
+use crate::record::{METRICS_FILE, file_name};
 use crate::run::Run;
 use crate::workers::fence;
 
@@ -23,10 +23,10 @@ struct Latest {
 /// When the records cannot be read, a game's drawing panics, or a file cannot be written.
 pub fn write(dir: &Path, run: &Run) -> Result<(), ReportError> {
     let latest = read(&dir.join(METRICS_FILE))?;
-    for entry in &run.entries {
+    for (index, entry) in run.entries.iter().enumerate() {
         let Some(latest) = latest.get(&entry.label) else { continue };
         let figure = |name: &str| latest.figures.get(name).map(|(sum, count)| sum / f64::from(*count));
-        let path = dir.join(format!("drawing-{}.svg", slug(&entry.label)));
+        let path = dir.join(format!("drawing-{}.svg", file_name(&entry.label, index)));
         let drawing = fence(|| entry.game.drawing(&figure))
             .map_err(|what| ReportError::Plot { path: path.clone(), what: format!("the game's drawing {what}") })?;
         if let Some(svg) = drawing {

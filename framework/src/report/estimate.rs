@@ -68,7 +68,7 @@ pub struct StepsToSuccess {
     pub by_seed: Vec<Option<u64>>,
     /// Median over the seeds that succeed; `None` when none does.
     pub median: Option<f64>,
-    /// The share of all seeds that hold success from a step on, at each quarter of the run.
+    /// The share of all seeds that hold success from a step on, at each quarter of the run that an evaluation follows.
     pub holds_from: Vec<Held>,
 }
 
@@ -83,12 +83,14 @@ pub struct Held {
 }
 
 impl StepsToSuccess {
-    /// Of seeds that succeed from these steps on, in a run of `steps` steps.
-    pub(super) fn new(by_seed: Vec<Option<u64>>, steps: u64) -> Self {
+    /// Of seeds that succeed from these steps on, in a run of `steps` steps with evaluations at the steps `evaluated`,
+    /// ascending.
+    pub(super) fn new(by_seed: Vec<Option<u64>>, evaluated: &[u64], steps: u64) -> Self {
         let found: Vec<f64> = by_seed.iter().flatten().map(|&step| step as f64).collect();
         let holds_from = (1..=4).filter_map(|quarter| {
             let step = steps * quarter / 4;
-            let count = by_seed.iter().flatten().filter(|from| **from <= step).count();
+            let first = evaluated.iter().find(|evaluated| **evaluated >= step)?;
+            let count = by_seed.iter().flatten().filter(|from| *from <= first).count();
             Some(Held { step, share: Share::new(count, by_seed.len())? })
         });
         Self { median: median(&found), holds_from: holds_from.collect(), by_seed }
@@ -145,11 +147,14 @@ mod tests {
 
     #[test]
     fn what_holds_from_a_step_on_is_counted_over_all_seeds() {
-        let steps = StepsToSuccess::new(vec![Some(2_500), None, Some(0), Some(2_501), Some(5_000)], 5_000);
-        assert_eq!(steps.median, Some(2_500.5));
+        let evaluated = [0, 1_000, 2_500, 2_600, 5_000];
+        let steps = StepsToSuccess::new(vec![Some(2_500), None, Some(0), Some(2_600), Some(5_000)], &evaluated, 5_000);
+        assert_eq!(steps.median, Some(2_550.0));
         let held: Vec<_> = steps.holds_from.iter().map(|held| (held.step, held.share.count, held.share.of)).collect();
-        assert_eq!(held, [(1_250, 1, 5), (2_500, 2, 5), (3_750, 3, 5), (5_000, 4, 5)]);
-        assert_eq!(StepsToSuccess::new(vec![None], 5_000).median, None);
+        // The first evaluation after 1,250 is that of 2,500, the first after 3,750 that of 5,000.
+        assert_eq!(held, [(1_250, 2, 5), (2_500, 2, 5), (3_750, 4, 5), (5_000, 4, 5)]);
+        let interrupted = StepsToSuccess::new(vec![None], &[0, 1_000, 2_500], 5_000);
+        assert_eq!((interrupted.median, interrupted.holds_from.len()), (None, 2));
     }
 
     #[test]

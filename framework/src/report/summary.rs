@@ -217,7 +217,9 @@ impl EntrySummary {
         let judged = entry.best_known.as_ref().filter(|_| !finals.is_empty() || running.len() < records.seeds.len());
         let steps_to_success = judged.map(|best| {
             let of_seed = |seed: &SeedRecords| steps_to_success(&evaluations(seed, best));
-            StepsToSuccess::new(records.seeds.iter().map(of_seed).collect(), budget.all_steps())
+            let points = curves.iter().max_by_key(|curve| curve.len()).copied().unwrap_or_default();
+            let evaluated: Vec<u64> = points.iter().map(|point| point.step).collect();
+            StepsToSuccess::new(records.seeds.iter().map(of_seed).collect(), &evaluated, budget.all_steps())
         });
         let success = steps_to_success
             .as_ref()

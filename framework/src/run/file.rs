@@ -99,6 +99,8 @@ impl RunFile {
             let help = "name a run file, such as one of the folder `runs`";
             vec![Mistake::new(format!("the run file `{}` cannot be read: {error}", path.display())).help(help)]
         })?;
+        // Some editors put a byte order mark in front.
+        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         let name = path.display().to_string();
         if set.is_empty() {
             return Self::parse(&name, text);
@@ -207,14 +209,15 @@ impl Reader<'_> {
             );
             return None;
         }
-        let run = Call::parse(self.text, whole)?;
-        let syntax = ron_options().from_str::<&ron::value::RawValue>(self.text).err();
+        let run = Call::parse(self.text, whole.clone())?;
+        let start = whole.start;
+        let syntax = ron_options().from_str::<&ron::value::RawValue>(&self.text[whole.clone()]).err();
         if syntax.is_none() || !run.odd.is_empty() {
             self.check_fields(&run, "a run", RUN_FIELDS);
         }
         if let Some(error) = syntax {
             if self.mistakes.is_empty() {
-                let at = stumbled(self.text, 0, &error);
+                let at = stumbled(self.text, start, &error);
                 self.mistakes.push(explain(self.source, at, "the run file cannot be read", &error));
             }
             return None;
@@ -242,7 +245,18 @@ impl Reader<'_> {
             ("evaluate", evaluate.as_ref().is_some_and(|evaluate| evaluate.every == 0)),
         ] {
             if let (true, Some(place)) = (zero, run.field(self.text, field)) {
-                self.wrong(place.value.clone(), format!("`{field}` is 0"), "expected at least 1");
+                let name = if field == "evaluate" { "every` of `evaluate" } else { field };
+                self.wrong(place.value.clone(), format!("`{name}` is 0"), "expected at least 1");
+            }
+        }
+        let (strategies, most) = (evaluate.as_ref().map(|evaluate| evaluate.best_response as u64), u64::from(u32::MAX));
+        for (field, name, value, most) in [
+            ("episodes", "episodes", episodes, most),
+            ("instances", "instances", instances.map(|instances| instances as u64), 1_000_000),
+            ("evaluate", "best_response` of `evaluate", strategies, 10_000_000),
+        ] {
+            if let (Some(value), Some(place)) = (value.filter(|value| *value > most), run.field(self.text, field)) {
+                self.wrong(place.value.clone(), format!("`{name}` is {value}"), format!("expected at most {most}"));
             }
         }
         // What is missing here is among the mistakes.
@@ -432,7 +446,8 @@ pub(super) fn explain(source: &Source, at: usize, what: &str, error: &ron::error
     let value = text::value_at(whole, at);
     let (found, written) = (&whole[word.clone()], &whole[value.clone()]);
     let is_number = written.starts_with(|c: char| "-+.0123456789".contains(c));
-    let of_the_value = |expected: &str| (value.clone(), format!("{what} is `{written}`"), expected.to_owned());
+    let is = if what.ends_with("cannot be read") { ": found" } else { " is" };
+    let of_the_value = |expected: &str| (value.clone(), format!("{what}{is} `{written}`"), expected.to_owned());
     let (place, message, help) = match &error.code {
         NoSuchEnumVariant { expected, .. } => {
             let help = suggest(found, "the choices are", &without_aliases(expected));
@@ -454,6 +469,10 @@ pub(super) fn explain(source: &Source, at: usize, what: &str, error: &ron::error
         ExpectedString => of_the_value("expected a text in quotation marks"),
         ExpectedArray => of_the_value("expected a list `[...]`"),
         ExpectedIdentifier => of_the_value("expected one of its names, without quotation marks"),
+        SuggestRawIdentifier(_) | InvalidIdentifier(_) if is_number => {
+            of_the_value("expected a name with its fields in brackets, as `name(..)`; `equiflow describe` says which")
+        }
+        InvalidIntegerDigit { .. } => of_the_value("expected a whole number in plain digits"),
         ExpectedStructLike | ExpectedNamedStructLike(_) => {
             of_the_value("expected fields in brackets, as `(name: value)`")
         }

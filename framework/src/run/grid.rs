@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::file::{EntryText, PlayersText, Reader};
 use super::text::{self, Call, FieldText};
 
+/// The most entries that a grid stands for.
+const MOST_CELLS: usize = 1_000;
+
 const GRID_FIELDS: &[&str] = &["label", "all", "over", "game"];
 
 /// Where in which grid an entry lies.
@@ -105,7 +108,11 @@ impl Reader<'_> {
             }
         }
         if map.fields.is_empty() && map.odd.is_empty() {
-            self.wrong(over, "`over` names no parameter", help);
+            self.wrong(over.clone(), "`over` names no parameter", help);
+        }
+        let cells = axes.iter().fold(1usize, |cells, axis| cells.saturating_mul(axis.values.len()));
+        if cells > MOST_CELLS {
+            self.wrong(over, format!("the grid has {cells} cells"), format!("expected at most {MOST_CELLS}"));
         }
         (self.mistakes.len() == before).then_some(axes)
     }

@@ -1,6 +1,7 @@
 //! From a run file as written to a run: games and algorithms found, their parameters read and checked, every mistake
 //! collected.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,8 +14,10 @@ use crate::app::App;
 use crate::game::GameSpec;
 use crate::loader::{Missing, Plugins};
 use crate::params::{Field, Invalid};
+use crate::record::file_name;
 use crate::registry::{AnyAlgorithm, AnyGame, AnyOpponentModel, ParamsError};
 use crate::theory::TabularGame;
+use crate::workers::fence;
 
 /// The parameter by which an algorithm names the kind of its opponent models.
 const MODEL: &str = "opponent_model";
@@ -183,6 +186,7 @@ impl Resolver<'_> {
         // The run's own game is checked once, even when every entry brings its own.
         let common = file.game.clone().map(|range| self.game(range));
         let mut entries: Vec<(Entry, Range<usize>)> = Vec::new();
+        let mut names: HashMap<String, usize> = HashMap::new();
         for written in &file.entries {
             let game = match (&written.game, &common) {
                 (Some(range), _) => self.game(range.clone()),
@@ -205,7 +209,7 @@ impl Resolver<'_> {
             if entry.label.trim().is_empty() {
                 self.wrong(place, "the label is empty", "give it a text that tells the entry from the others");
             } else if let Some((other, range)) =
-                entries.iter().find(|(other, _)| crate::record::slug(&other.label) == crate::record::slug(&entry.label))
+                names.get(&file_name(&entry.label, entries.len())).map(|index| &entries[*index])
             {
                 let (line, _) = super::text::line_and_column(&file.source.text, range.start);
                 let what = if other.label == entry.label {
@@ -215,6 +219,7 @@ impl Resolver<'_> {
                 };
                 self.wrong(place, what, "give each its own, as `Entry(label: \"...\", all: ...)`");
             } else {
+                names.insert(file_name(&entry.label, entries.len()), entries.len());
                 entries.push((entry, place));
             }
         }
@@ -226,8 +231,16 @@ impl Resolver<'_> {
         let name = self.file.text(&call.name).to_owned();
         let kind = self.plugins.game(self.app, &name);
         let kind = self.found(kind, &call, "game", &name)?;
-        let game = self.configured(&call, &format!("game `{name}`"), kind.sheet.fields, kind.parse)?;
-        let spec = game.spec();
+        let owner = format!("game `{name}`");
+        let game = self.configured(&call, &owner, kind.sheet.fields, kind.parse)?;
+        let spec = self.fenced(&call, &owner, || game.spec())?;
+        // A run without steps is told elsewhere.
+        if (1..spec.least_steps).contains(&self.file.steps) {
+            let (least, steps) = (spec.least_steps, self.file.steps);
+            let help = format!("raise the run's `steps` to {least} or more");
+            self.wrong(call.name.clone(), format!("{owner} needs {least} steps an episode, the run has {steps}"), help);
+            return None;
+        }
         Some((name, game, spec))
     }
 
@@ -260,12 +273,13 @@ impl Resolver<'_> {
         let (mut out, mut tables) = (Vec::new(), None);
         for player in 0..count {
             let (cast, call, model_call) = &resolved[if shared { 0 } else { player }];
-            if let Err(invalid) = cast.algorithm.check(spec, player) {
-                self.invalid(call, &format!("algorithm `{}` for player {player}", cast.name), &invalid);
+            let owner = format!("algorithm `{}` for player {player}", cast.name);
+            if let Err(invalid) = self.fenced(call, &owner, || cast.algorithm.check(spec, player))? {
+                self.invalid(call, &owner, &invalid);
                 return None;
             }
             if cast.algorithm.is_tabular() && tables.is_none() {
-                match tabulated(game) {
+                match self.fenced(call, &owner, || tabulated(game))? {
                     Ok(table) => tables = Some(Arc::new(table)),
                     Err(invalid) => {
                         self.invalid(call, &format!("algorithm `{}`", cast.name), &invalid);
@@ -281,15 +295,18 @@ impl Resolver<'_> {
                     return None;
                 }
             }
-            if let Some(Err(invalid)) = tables.as_ref().map(|tables| cast.algorithm.check_tables(tables, player)) {
-                self.invalid(call, &format!("algorithm `{}` for player {player}", cast.name), &invalid);
+            if let Some(tables) = &tables
+                && let Err(invalid) = self.fenced(call, &owner, || cast.algorithm.check_tables(tables, player))?
+            {
+                self.invalid(call, &owner, &invalid);
                 return None;
             }
             for opponent in (0..count).filter(|opponent| *opponent != player) {
                 let Some((name, model)) = &cast.opponent_model else { continue };
-                if let Err(invalid) = model.check(spec, player, opponent) {
-                    let owner = format!("opponent model `{name}` of player {player} for player {opponent}");
-                    self.invalid(model_call.as_ref().unwrap_or(call), &owner, &invalid);
+                let owner = format!("opponent model `{name}` of player {player} for player {opponent}");
+                let call = model_call.as_ref().unwrap_or(call);
+                if let Err(invalid) = self.fenced(call, &owner, || model.check(spec, player, opponent))? {
+                    self.invalid(call, &owner, &invalid);
                     return None;
                 }
             }
@@ -386,8 +403,14 @@ impl Resolver<'_> {
         parse: fn(&str) -> Result<T, ParamsError>,
     ) -> Option<T> {
         let file = self.file;
+        // Written anew, because the fields of a grid's cell stand in several places.
+        let written = |file: &RunFile, fields: &[&FieldText]| {
+            let fields = fields.iter().map(|field| format!("{}: {}, ", file.text(&field.key), file.text(&field.value)));
+            format!("({})", fields.collect::<String>())
+        };
         let known: Vec<_> = fields.iter().map(|field| field.name).collect();
         let before = self.mistakes.len();
+        let mut readable = Vec::new();
         for (index, field) in call.fields.iter().enumerate() {
             let name = file.text(&field.key);
             if !known.contains(&name) {
@@ -398,42 +421,46 @@ impl Resolver<'_> {
                 );
             } else if call.fields[..index].iter().any(|before| file.text(&before.key) == name) {
                 self.wrong(field.key.clone(), format!("the parameter `{name}` is given twice"), "remove one of them");
+            } else {
+                readable.push(field);
             }
         }
         for odd in &call.odd {
             let help = format!("write `name: value`; {owner} has: {}", known.join(", "));
             self.wrong(odd.clone(), format!("{owner} has named parameters only"), help);
         }
-        if self.mistakes.len() > before {
-            return None;
-        }
-        // Written anew, because the fields of a grid's cell stand in several places.
-        let mut text = "(".to_owned();
-        let mut starts = Vec::new();
-        for field in &call.fields {
-            let _ = write!(text, "{}: ", file.text(&field.key));
-            starts.push(text.len());
-            let _ = write!(text, "{}, ", file.text(&field.value));
-        }
-        text += ")";
-        match parse(&text) {
-            Ok(configured) => Some(configured),
-            Err(ParamsError::Invalid(invalid)) => {
-                self.invalid(call, owner, &invalid);
-                None
-            }
+        match self.fenced(call, owner, || parse(&written(file, &readable)))? {
+            Ok(configured) => return (self.mistakes.len() == before).then_some(configured),
+            Err(ParamsError::Invalid(invalid)) => self.invalid(call, owner, &invalid),
             Err(ParamsError::Unreadable(error)) => {
-                let at = stumbled(&text, 0, &error);
-                let field =
-                    starts.iter().rposition(|start| *start <= at).map(|last| (&call.fields[last], starts[last]));
-                let (at, what) = match field {
-                    Some((field, start)) => {
-                        let at = (field.value.start + at - start).min(field.value.end);
-                        (at, format!("{owner}: parameter `{}`", file.text(&field.key)))
+                // Each by itself, so that all that cannot be read are told at once.
+                let told = self.mistakes.len();
+                for field in &readable {
+                    let text = written(file, std::slice::from_ref(field));
+                    if let Err(ParamsError::Unreadable(error)) = self.fenced(call, owner, || parse(&text))? {
+                        let start = "(".len() + field.key.len() + ": ".len();
+                        let at = stumbled(&text, 0, &error).max(start) - start;
+                        let at = (field.value.start + at).min(field.value.end);
+                        let what = format!("{owner}: parameter `{}`", file.text(&field.key));
+                        self.mistakes.push(explain(&file.source, at, &what, &error));
                     }
-                    None => (call.name.start, owner.to_owned()),
-                };
-                self.mistakes.push(explain(&file.source, at, &what, &error));
+                }
+                if self.mistakes.len() == told {
+                    self.mistakes.push(explain(&file.source, call.name.start, owner, &error));
+                }
+            }
+        }
+        None
+    }
+
+    /// What a plugin says, or, where it panics, the mistake that made it.
+    fn fenced<T>(&mut self, call: &Call, owner: &str, ask: impl FnOnce() -> T) -> Option<T> {
+        match fence(ask) {
+            Ok(said) => Some(said),
+            Err(what) => {
+                let help =
+                    "take other parameters; that it panics instead of saying what is wrong is a bug of the plugin";
+                self.wrong(call.name.clone(), format!("{owner} {what}"), help);
                 None
             }
         }

@@ -125,7 +125,8 @@ impl Game for Routing {
                 place: None,
             }
         });
-        GameSpec { best_known, ..GameSpec::sequential(players) }
+        let least_steps = u32::try_from(self.layers.edges.len()).unwrap_or(u32::MAX);
+        GameSpec { best_known, least_steps, ..GameSpec::sequential(players) }
     }
 
     fn reset(&self, _: &mut Stream) -> Traffic {

@@ -109,14 +109,19 @@ equiflow::params! {
     }
 }
 
+/// As many are still reckoned with in seconds.
+const MOST_PLAYERS: usize = 1_000;
+/// Of a layered network.
+const MOST_EDGES: usize = 10_000;
+
 impl RoutingParams {
     /// The network and who wants to go where.
     ///
     /// # Errors
     /// The parameter that makes no sense.
     pub fn instance(&self) -> Result<Instance, Invalid> {
-        if self.players == 0 {
-            return Err(Invalid::new("players", "there is nobody; expected at least 1"));
+        if !(1..=MOST_PLAYERS).contains(&self.players) {
+            return Err(Invalid::new("players", format!("there are {}; expected 1 to {MOST_PLAYERS}", self.players)));
         }
         let (network, sources, sinks) = self.network.build().map_err(|what| Invalid::new("network", what))?;
         let find = |names: &[String], what: &str| -> Result<Vec<usize>, Invalid> {
@@ -191,6 +196,9 @@ impl NetworkChoice {
 fn layered(width: usize, depth: usize, degree: usize, seed: u64) -> Result<Network, String> {
     if width == 0 || depth == 0 {
         return Err(format!("{depth} layers of {width} nodes; expected at least one of each"));
+    }
+    if width.saturating_mul(depth).saturating_mul(degree) > MOST_EDGES {
+        return Err(format!("{depth} layers of {width} nodes; expected at most {MOST_EDGES} edges"));
     }
     if depth > 1 && !(1..=width).contains(&degree) {
         return Err(format!("a degree of {degree} among {width} nodes; expected 1 to {width}"));

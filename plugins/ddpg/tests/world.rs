@@ -99,5 +99,5 @@ fn what_it_cannot_play_or_use_is_refused() {
     let rate = DdpgParams { actor_learning_rate: -1.0, ..DdpgParams::default() };
     assert_eq!(check(rate, unit()), "-1 is out of range; expected a number above 0");
     let hidden = DdpgParams { hidden: vec![10, 0], ..DdpgParams::default() };
-    assert_eq!(check(hidden, unit()), "[10, 0] is out of range; expected widths of at least 1");
+    assert_eq!(check(hidden, unit()), "[10, 0] is out of range; expected widths of 1 to 10000");
 }

@@ -78,5 +78,5 @@ fn what_it_cannot_play_or_use_is_refused() {
         "it samples joint actions; of player 1, its actions are one of 3; expected a bounded box of real numbers"
     );
     let one = MasqlParams { fixed_particles: 1, ..MasqlParams::default() };
-    assert_eq!(check(one, [unit(), unit()]), "1 is out of range; expected at least 2");
+    assert_eq!(check(one, [unit(), unit()]), "1 is out of range; expected 2 to 1000");
 }

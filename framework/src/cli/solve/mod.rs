@@ -54,15 +54,25 @@ pub(super) fn solve(args: &SolveArgs, global: &Global) -> ExitCode {
             return bad_input();
         }
     };
+    if let Some(out) = &args.out
+        && let Err(error) = std::fs::create_dir_all(out)
+    {
+        eprintln!("error: the folder `{}` cannot be made: {error}", out.display());
+        eprintln!("  help: name a folder that can be written with --out");
+        return bad_input();
+    }
     let limit = Duration::from_secs(args.time);
-    let mut analyses = Vec::new();
+    let (mut analyses, mut refused) = (Vec::new(), Vec::new());
     for game in &games {
         match Analysis::new(game, args, limit) {
             Ok(analysis) => analyses.push(analysis),
-            Err(mistake) => {
-                print_mistakes(&[mistake]);
-                return bad_input();
-            }
+            Err(mistake) => refused.push(mistake),
+        }
+    }
+    if !refused.is_empty() {
+        print_mistakes(&refused);
+        if analyses.is_empty() {
+            return bad_input();
         }
     }
     if args.json {
@@ -73,7 +83,7 @@ pub(super) fn solve(args: &SolveArgs, global: &Global) -> ExitCode {
             say!("{}{}", if number > 0 { "\n" } else { "" }, terminal::text(analysis));
         }
         let Some(out) = &args.out else { continue };
-        let folder = match analyses.len() {
+        let folder = match games.len() {
             1 => out.clone(),
             _ => out.join(short_slug(&analysis.name, &format!("game-{}", number + 1))),
         };
@@ -87,5 +97,5 @@ pub(super) fn solve(args: &SolveArgs, global: &Global) -> ExitCode {
             }
         }
     }
-    if analyses.iter().all(Analysis::is_complete) { ExitCode::SUCCESS } else { failed() }
+    if refused.is_empty() && analyses.iter().all(Analysis::is_complete) { ExitCode::SUCCESS } else { failed() }
 }
