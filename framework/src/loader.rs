@@ -81,7 +81,7 @@ impl Plugins {
                 Err(error) => plugins.problems.push(Problem {
                     path: folder.clone(),
                     what: format!("the folder cannot be searched for plugins: {error}"),
-                    help: "name a folder that exists with --plugins or EQUIFLOW_PLUGINS".to_owned(),
+                    help: "name folders that exist in EQUIFLOW_PLUGINS".to_owned(),
                 }),
             }
         }

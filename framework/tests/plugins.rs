@@ -317,6 +317,10 @@ fn a_folder_that_is_not_there() {
     let said = home.run(&["list", "--plugins", "nowhere"]);
     assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
     insta::assert_snapshot!(said.err);
+    let output = home.equiflow(&["list"]).env("EQUIFLOW_PLUGINS", "nowhere").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("nowhere") && said.contains("name folders that exist in EQUIFLOW_PLUGINS"), "{said}");
 }
 
 /// One look at the list is enough to mend everything.

@@ -301,6 +301,29 @@ fn bench_counts_the_updates_of_all_agents_and_seeds() {
     assert_eq!(said.code, Some(2), "{said:?}");
 }
 
+/// `exact` models have nothing to read of a player at random: both seeds are lost when VPG first learns.
+#[test]
+fn a_run_ends_when_no_seed_is_left() {
+    let home = home(
+        "Run(name: \"a run\", seeds: 2, episodes: 1000, steps: 5, evaluate: (every: 1000), game: prisoners_dilemma(),
+             entries: [Entry(label: \"lost\", players: [vpg(), random()])])",
+    );
+    for plugin in [built("matrix"), built("vpg")] {
+        fs::copy(&plugin, home.programs().join(plugin.file_name().unwrap())).unwrap();
+    }
+    let said = home.run(&["run", "run.ron", "--threads", "1"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("publishes no policies") && !said.err.contains("interrupted"), "{}", said.err);
+    let [folder] = &results(&home)[..] else { panic!("{:?}", results(&home)) };
+    let manifest = fs::read_to_string(folder.join("manifest.json")).unwrap();
+    assert!(manifest.contains("\"outcome\": \"failed\""), "{manifest}");
+    let last = metrics(&home).lines().filter_map(|line| line.split(',').nth(5)?.parse::<u32>().ok()).max();
+    assert!(last < Some(1000), "it went on to episode {last:?}");
+    let said = home.run(&["bench", "run.ron"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.out.contains("\"failed_seeds\":2"), "{}", said.out);
+}
+
 #[test]
 fn a_profile_changes_no_number_and_is_kept_in_the_report() {
     let plain = metrics_of(RUN, &[]);

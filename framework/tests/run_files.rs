@@ -98,6 +98,7 @@ refused! {
     too_many_players: with("[random()]", "[Entry(players: [random(), random(), random()])]");
     no_players: with("[random()]", "[Entry(players: [])]");
     one_label_twice: with("[random()]", "[\n        random(),\n        random(),\n    ]");
+    one_long_label_twice: with("[random()]", &format!("[{0}, {0}]", format!("Entry(label: \"{}\", all: random())", "long ".repeat(20))));
     labels_that_share_a_folder: with("[random()]", "[Entry(label: \"a b\", all: random()), Entry(label: \"A-B\", all: random())]");
     empty_label: with("[random()]", "[Entry(label: \"\", all: random())]");
     entry_without_a_game: with("    game: max_of_two(version: printed),\n", "");

@@ -20,12 +20,13 @@ pub struct Proposals {
     pub per_state: usize,
     /// Actions of the opponent: [seeds, states, per_state, width].
     pub actions: Vec<f32>,
-    /// How many actions of the agent it wants per proposal, where they cannot be enumerated.
+    /// How many actions of the agent it wants per proposal, where they cannot be enumerated; of a marginal policy, how many
+    /// predictions it answers.
     pub samples: usize,
     /// Whether it wants the agent's own value of each.
     pub valued: bool,
     /// Whether the agent's policy is to be shown the proposal itself, as if the opponent did that. Otherwise it answers
-    /// with its marginal policy: it is shown what the model predicts, `samples` draws per transition, whatever is proposed.
+    /// with its marginal policy: it is shown what its models predict, `samples` draws per transition, whatever is proposed.
     pub conditional: bool,
     /// Those draws: [seeds, states, samples, width].
     believed: Vec<f32>,
@@ -39,6 +40,7 @@ impl Proposals {
         if self.conditional || self.actions.is_empty() {
             return;
         }
+        self.samples = self.samples.max(1);
         let mut observation = Vec::new();
         at.spread(&seen.observation, self.states, self.samples, &mut observation);
         self.believed.resize(at.seeds * self.states * self.samples * width, 0.0);
@@ -91,8 +93,6 @@ pub struct Question {
     pub opponents: Vec<Vec<f32>>,
     /// The agent's answers.
     pub answers: Answers,
-    /// What the agent would do at the batch's next observations.
-    pub next: Answers,
     /// What stands behind the answers of a marginal policy, see [`Proposals::conditional`].
     pub marginal: Marginal,
 }
@@ -102,8 +102,7 @@ pub struct Question {
 pub struct Marginal {
     /// The agent's observations: [seeds, rows, width].
     pub observation: Vec<f32>,
-    /// What the policy is shown of each opponent, in the order of the players: [seeds, rows, width]. Of the one that is
-    /// asked about, draws from its model; of the others what their models predict.
+    /// What the policy is shown of each opponent, draws from its model, in the order of the players: [seeds, rows, width].
     pub shown: Vec<Vec<f32>>,
     /// The answers, row by row.
     pub answers: Answers,
@@ -122,7 +121,10 @@ impl Question {
         let proposals = models[asking].0;
         let (states, per_state) = (proposals.states, proposals.per_state);
         at.spread(&seen.observation, states, per_state, &mut self.observation);
-        spread_predictions(models, at, states, per_state, &mut self.opponents);
+        self.opponents.resize_with(models.len(), Vec::new);
+        for (opponent, (_, prediction)) in self.opponents.iter_mut().zip(models) {
+            at.spread(&prediction.now, states, per_state, opponent);
+        }
         self.opponents[asking].clone_from(&proposals.actions);
         if proposals.conditional {
             let shown = &slices(&self.opponents);
@@ -132,8 +134,8 @@ impl Question {
         } else {
             let Marginal { observation, shown, answers } = &mut self.marginal;
             at.spread(&seen.observation, states, proposals.samples, observation);
-            spread_predictions(models, at, states, proposals.samples, shown);
-            shown[asking].clone_from(&proposals.believed);
+            shown.resize_with(models.len(), Vec::new);
+            shown.iter_mut().zip(models).for_each(|(shown, (other, _))| shown.clone_from(&other.believed));
             answers.resize(at.seeds * states * proposals.samples, 1, width);
             algorithm.answer(&Inquiry { observation, shown: &slices(shown), samples: 1 }, answers);
             self.answers.repeat(answers, proposals.samples, per_state);
@@ -141,27 +143,6 @@ impl Question {
         if proposals.valued {
             algorithm.value(&self.observation, &slices(&self.opponents), &mut self.answers);
         }
-        let mut shown: SmallVec<[&[f32]; 8]> = models.iter().map(|(_, prediction)| &prediction.next[..]).collect();
-        if !proposals.conditional {
-            shown[asking] = &proposals.believed_next;
-        }
-        let inquiry = Inquiry { observation: &seen.next_observation, shown: &shown, samples: 1 };
-        self.next.resize(at.seeds * at.batch, 1, width);
-        algorithm.answer(&inquiry, &mut self.next);
-    }
-}
-
-/// What each model predicts in the first `states` transitions of each seed, each `times` times, into `out`.
-fn spread_predictions(
-    models: &[(&Proposals, &BatchPrediction)],
-    at: Rows,
-    states: usize,
-    times: usize,
-    out: &mut Vec<Vec<f32>>,
-) {
-    out.resize_with(models.len(), Vec::new);
-    for (out, (_, prediction)) in out.iter_mut().zip(models) {
-        at.spread(&prediction.now, states, times, out);
     }
 }
 
@@ -203,20 +184,24 @@ impl Answers {
         self.values.clear();
     }
 
-    /// Becomes the answers of `draws` rows of `others` together, `times` times, row after row.
+    /// Becomes the answers of `draws` rows of `others` together, `times` times, row after row: of a sample all actions, of
+    /// actions that are enumerated each once, with its mean probability.
     fn repeat(&mut self, others: &Self, draws: usize, times: usize) {
-        self.count = draws * others.count;
-        let (rows, share) = (others.weights.len() / self.count, 1.0 / draws as f32);
+        let (block, share) = (draws * others.count, 1.0 / draws as f32);
         let width = others.actions.len() / others.weights.len();
+        self.count = if others.count > 1 { others.count } else { draws };
         for values in [&mut self.actions, &mut self.weights, &mut self.values] {
             values.clear();
         }
-        for row in 0..rows {
-            let block = row * self.count..(row + 1) * self.count;
-            for _ in 0..times {
-                self.actions.extend_from_slice(&others.actions[block.start * width..block.end * width]);
-                self.weights.extend(others.weights[block.clone()].iter().map(|weight| weight * share));
+        let rows = others.weights.chunks_exact(block).zip(others.actions.chunks_exact(block * width));
+        for (weights, actions) in rows {
+            let end = self.weights.len() + times * self.count;
+            for at in 0..self.count {
+                self.weights.push(weights[at..].iter().step_by(self.count).sum::<f32>() * share);
             }
+            let first = end - times * self.count;
+            (1..times).for_each(|_| self.weights.extend_from_within(first..first + self.count));
+            (0..times).for_each(|_| self.actions.extend_from_slice(&actions[..self.count * width]));
         }
     }
 }
@@ -226,6 +211,35 @@ impl Answers {
 pub struct Exchange {
     /// One per model, in the order of the players; empty where the model proposes nothing.
     pub questions: Vec<Question>,
+    /// What the agent would do at the batch's next observations; empty where no model proposes anything.
+    pub next: Answers,
     /// Whether policies learn in this step, see [`Algorithm::policies_learn`](crate::algorithm::Algorithm::policies_learn).
     pub policies_learn: bool,
+}
+
+impl Exchange {
+    /// Lets an agent, whose actions are `width` wide, say what it would do at the batch's next observations, where some of its
+    /// `models` propose anything: those all answer to the same parameters.
+    pub(crate) fn ask_next<A: Algorithm>(
+        &mut self,
+        (algorithm, width): (&mut A, usize),
+        models: &[(&Proposals, &BatchPrediction)],
+        seen: &PlayerBatch,
+        at: Rows,
+    ) {
+        if models.iter().all(|(proposals, _)| proposals.actions.is_empty()) {
+            return;
+        }
+        let shown: SmallVec<[&[f32]; 8]> = models
+            .iter()
+            .map(
+                |(proposals, prediction)| {
+                    if proposals.conditional { &prediction.next[..] } else { &proposals.believed_next[..] }
+                },
+            )
+            .collect();
+        let inquiry = Inquiry { observation: &seen.next_observation, shown: &shown, samples: 1 };
+        self.next.resize(at.seeds * at.batch, 1, width);
+        algorithm.answer(&inquiry, &mut self.next);
+    }
 }

@@ -167,17 +167,17 @@ pub(crate) fn answer<A: Algorithm>(
         }
         let models: SmallVec<[_; 8]> = models.iter_many(of.of_opponents()).flatten().collect();
         attempt(health, &mut faults, &mut busy, || {
-            let Exchange { questions, policies_learn } = &mut *exchange;
-            *policies_learn = algorithm.policies_learn(clock.step);
-            let at = Rows { seeds: health.seeds.len(), batch: batch.size };
-            questions.resize_with(models.len(), Question::default);
-            for (asking, question) in questions.iter_mut().enumerate() {
+            let exchange = &mut *exchange;
+            exchange.policies_learn = algorithm.policies_learn(clock.step);
+            let (seen, at) = (&batch.players[agent.player], Rows { seeds: health.seeds.len(), batch: batch.size });
+            exchange.questions.resize_with(models.len(), Question::default);
+            for (asking, question) in exchange.questions.iter_mut().enumerate() {
                 // Not every model proposes.
                 if !models[asking].0.actions.is_empty() {
-                    let seen = &batch.players[agent.player];
                     question.ask((&mut *algorithm, action.width), asking, &models, seen, at);
                 }
             }
+            exchange.ask_next((&mut *algorithm, action.width), &models, seen, at);
             Ok(())
         });
     });
@@ -213,7 +213,7 @@ pub(crate) fn fit<M: OpponentModel>(
                 policies_learn: exchange.policies_learn,
                 predictions: &predictions.iter().map(|prediction| &**prediction).collect::<SmallVec<[_; 8]>>(),
                 question,
-                next: &question.next.first(rows, batch.size, request.0),
+                next: &exchange.next.first(rows, batch.size, request.0),
             })
         });
     });

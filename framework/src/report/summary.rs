@@ -162,8 +162,13 @@ impl Summary {
         let Manifest { episodes, steps, instances, evaluate_every, .. } = *manifest;
         let budget = Budget { episodes, steps, instances, evaluate_every };
         let pairs = || manifest.entries.iter().zip(&records.entries);
-        let entries: Vec<_> =
-            pairs().map(|(entry, records)| EntrySummary::new(entry, records, budget, &mut bootstrap)).collect();
+        // All are evaluated at the same steps, until they fail.
+        let curves = records.entries.iter().flat_map(|entry| &entry.seeds).map(|seed| &seed.mean_action.mean);
+        let longest = curves.max_by_key(|curve| curve.len());
+        let evaluated: Vec<u64> = longest.into_iter().flatten().map(|point| point.step).collect();
+        let entries: Vec<_> = pairs()
+            .map(|(entry, records)| EntrySummary::new(entry, records, budget, &evaluated, &mut bootstrap))
+            .collect();
         let games = distinct(manifest.entries.iter().map(|entry| entry.game.as_str()));
         let named = games.iter().zip(short_names(&games));
         let games = named.map(|(game, name)| {
@@ -205,7 +210,14 @@ impl Summary {
 }
 
 impl EntrySummary {
-    fn new(entry: &EntryManifest, records: &EntryRecords, budget: Budget, bootstrap: &mut Bootstrap) -> Self {
+    /// `evaluated` are the steps of the run's evaluations.
+    fn new(
+        entry: &EntryManifest,
+        records: &EntryRecords,
+        budget: Budget,
+        evaluated: &[u64],
+        bootstrap: &mut Bootstrap,
+    ) -> Self {
         let running: Vec<&SeedRecords> = records.seeds.iter().filter(|seed| !seed.failed).collect();
         let curves: Vec<&[Point]> = running.iter().map(|seed| seed.mean_action.mean.as_slice()).collect();
         let finals: Vec<f64> = curves.iter().filter_map(|curve| Some(curve.last()?.value)).collect();
@@ -217,9 +229,7 @@ impl EntrySummary {
         let judged = entry.best_known.as_ref().filter(|_| !finals.is_empty() || running.len() < records.seeds.len());
         let steps_to_success = judged.map(|best| {
             let of_seed = |seed: &SeedRecords| steps_to_success(&evaluations(seed, best));
-            let points = curves.iter().max_by_key(|curve| curve.len()).copied().unwrap_or_default();
-            let evaluated: Vec<u64> = points.iter().map(|point| point.step).collect();
-            StepsToSuccess::new(records.seeds.iter().map(of_seed).collect(), &evaluated, budget.all_steps())
+            StepsToSuccess::new(records.seeds.iter().map(of_seed).collect(), evaluated, budget.all_steps())
         });
         let success = steps_to_success
             .as_ref()

@@ -224,8 +224,8 @@ impl Reader<'_> {
         }
 
         let name: Option<String> = self.required(&run, "name", "a text such as \"differential game\"");
-        let episodes = self.required(&run, "episodes", "how many, such as 200");
-        let steps = self.required(&run, "steps", "environment steps of an episode, such as 25");
+        let episodes: Option<u64> = self.required(&run, "episodes", "how many, such as 200");
+        let steps: Option<u32> = self.required(&run, "steps", "environment steps of an episode, such as 25");
         let seed = self.optional(&run, "seed", 0u64);
         let instances = self.optional(&run, "instances", 1usize);
         let lane_width = self.optional(&run, "lane_width", 1usize);
@@ -237,26 +237,20 @@ impl Reader<'_> {
         if let (Some(""), Some(place)) = (name.as_deref().map(str::trim), run.field(self.text, "name")) {
             self.wrong(place.value.clone(), "the run's name is empty", "give it a text: its results are found by it");
         }
-        for (field, zero) in [
-            ("episodes", episodes == Some(0u64)),
-            ("steps", steps == Some(0u32)),
-            ("instances", instances == Some(0)),
-            ("lane_width", lane_width == Some(0)),
-            ("evaluate", evaluate.as_ref().is_some_and(|evaluate| evaluate.every == 0)),
+        let of_evaluate = |value: fn(&Evaluate) -> u64| evaluate.as_ref().map(value);
+        for (field, part, value, least, most) in [
+            ("episodes", "", episodes, 1, u64::from(u32::MAX)),
+            ("steps", "", steps.map(u64::from), 1, u64::from(u32::MAX)),
+            ("instances", "", instances.map(|instances| instances as u64), 1, 1_000_000),
+            ("lane_width", "", lane_width.map(|width| width as u64), 1, u64::MAX),
+            ("evaluate", "`every` of ", of_evaluate(|evaluate| evaluate.every), 1, u64::MAX),
+            ("evaluate", "`best_response` of ", of_evaluate(|evaluate| evaluate.best_response as u64), 0, 10_000_000),
         ] {
-            if let (true, Some(place)) = (zero, run.field(self.text, field)) {
-                let name = if field == "evaluate" { "every` of `evaluate" } else { field };
-                self.wrong(place.value.clone(), format!("`{name}` is 0"), "expected at least 1");
-            }
-        }
-        let (strategies, most) = (evaluate.as_ref().map(|evaluate| evaluate.best_response as u64), u64::from(u32::MAX));
-        for (field, name, value, most) in [
-            ("episodes", "episodes", episodes, most),
-            ("instances", "instances", instances.map(|instances| instances as u64), 1_000_000),
-            ("evaluate", "best_response` of `evaluate", strategies, 10_000_000),
-        ] {
-            if let (Some(value), Some(place)) = (value.filter(|value| *value > most), run.field(self.text, field)) {
-                self.wrong(place.value.clone(), format!("`{name}` is {value}"), format!("expected at most {most}"));
+            let (Some(value), Some(place)) = (value, run.field(self.text, field)) else { continue };
+            if !(least..=most).contains(&value) {
+                let bound = if value < least { format!("least {least}") } else { format!("most {most}") };
+                let message = format!("{part}`{field}` is {value}");
+                self.wrong(place.value.clone(), message, format!("expected at {bound}"));
             }
         }
         // What is missing here is among the mistakes.
@@ -470,7 +464,7 @@ pub(super) fn explain(source: &Source, at: usize, what: &str, error: &ron::error
         ExpectedArray => of_the_value("expected a list `[...]`"),
         ExpectedIdentifier => of_the_value("expected one of its names, without quotation marks"),
         SuggestRawIdentifier(_) | InvalidIdentifier(_) if is_number => {
-            of_the_value("expected a name with its fields in brackets, as `name(..)`; `equiflow describe` says which")
+            of_the_value("expected one of its names, such as `equiflow describe` lists")
         }
         InvalidIntegerDigit { .. } => of_the_value("expected a whole number in plain digits"),
         ExpectedStructLike | ExpectedNamedStructLike(_) => {

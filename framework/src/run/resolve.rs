@@ -209,7 +209,8 @@ impl Resolver<'_> {
             if entry.label.trim().is_empty() {
                 self.wrong(place, "the label is empty", "give it a text that tells the entry from the others");
             } else if let Some((other, range)) =
-                names.get(&file_name(&entry.label, entries.len())).map(|index| &entries[*index])
+                (names.get(&file_name(&entry.label, entries.len())).or_else(|| names.get(&entry.label)))
+                    .map(|index| &entries[*index])
             {
                 let (line, _) = super::text::line_and_column(&file.source.text, range.start);
                 let what = if other.label == entry.label {
@@ -220,6 +221,8 @@ impl Resolver<'_> {
                 self.wrong(place, what, "give each its own, as `Entry(label: \"...\", all: ...)`");
             } else {
                 names.insert(file_name(&entry.label, entries.len()), entries.len());
+                // Records go by the label itself, which may be longer.
+                names.insert(entry.label.clone(), entries.len());
                 entries.push((entry, place));
             }
         }
@@ -352,7 +355,7 @@ impl Resolver<'_> {
             .map_or((text, "()"), |call| (&text[call.name], call.brackets.map_or("()", |brackets| &text[brackets])));
         let kind = self.plugins.opponent_model(self.app, name);
         let kind = self.found(kind, owner, "opponent model", name)?;
-        match (kind.parse)(brackets) {
+        match self.fenced(owner, &format!("opponent model `{name}`"), || (kind.parse)(brackets))? {
             Ok(model) => Some((name.to_owned(), model)),
             Err(_) => {
                 let help = "this is a bug of the plugin; name an opponent model in the run file";
@@ -431,6 +434,8 @@ impl Resolver<'_> {
         }
         match self.fenced(call, owner, || parse(&written(file, &readable)))? {
             Ok(configured) => return (self.mistakes.len() == before).then_some(configured),
+            // With another name, or a parameter more, it may be well.
+            Err(ParamsError::Invalid(_)) if self.mistakes.len() > before => {}
             Err(ParamsError::Invalid(invalid)) => self.invalid(call, owner, &invalid),
             Err(ParamsError::Unreadable(error)) => {
                 // Each by itself, so that all that cannot be read are told at once.

@@ -197,7 +197,7 @@ fn layered(width: usize, depth: usize, degree: usize, seed: u64) -> Result<Netwo
     if width == 0 || depth == 0 {
         return Err(format!("{depth} layers of {width} nodes; expected at least one of each"));
     }
-    if width.saturating_mul(depth).saturating_mul(degree) > MOST_EDGES {
+    if (depth - 1).saturating_mul(degree).saturating_add(2).saturating_mul(width) > MOST_EDGES {
         return Err(format!("{depth} layers of {width} nodes; expected at most {MOST_EDGES} edges"));
     }
     if depth > 1 && !(1..=width).contains(&degree) {

@@ -39,7 +39,8 @@ params! {
         target_rate: f64 = 0.01,
         /// Transitions that an update learns from.
         batch: usize = 512,
-        /// Transitions that are remembered, per seed (the most that a player of the environment wants).
+        /// Transitions that are remembered, per seed. The players of an environment share a memory, of the largest size that
+        /// one of them asks for.
         buffer: usize = 1_000_000,
         /// Environment steps before anything is learned.
         warmup: u64 = 1_000,
@@ -48,7 +49,8 @@ params! {
         /// Environment steps between two updates.
         learn_every: u64 = 1,
         /// Exploration around a policy in a box (choices are drawn from the policy):
-        /// `ornstein_uhlenbeck(theta: .., sigma: .., dt: .., restart: ..)` or `gaussian(sigma: ..)`, sigma in units of the action.
+        /// `ornstein_uhlenbeck(theta: .., sigma: .., dt: .., restart: ..)` or `gaussian(sigma: ..)`, sigma in units of the
+        /// action.
         noise: Noise = Noise::default(),
         /// True: the policy starts at the centre of its box, or uniform over its choices (last layer zero). False: where random
         /// weights put it.

@@ -52,7 +52,8 @@ params! {
         target_rate: f64 = 0.01,
         /// Transitions that an update learns from.
         batch: usize = 64,
-        /// Transitions that are remembered, per seed (the most that a player of the environment wants).
+        /// Transitions that are remembered, per seed. The players of an environment share a memory, of the largest size that
+        /// one of them asks for.
         buffer: usize = 1_000_000,
         /// Environment steps before anything is learned.
         learn_from: u64 = 100,

@@ -185,6 +185,26 @@ fn gpi_plays_against_other_learners_and_each_opponent_has_a_model() {
     }
 }
 
+/// Several seeds in a lane ask and answer as each does alone, of boxes and of choices, with two opponents.
+#[test]
+fn questions_and_answers_do_not_depend_on_the_lanes_width() {
+    let nets = "hidden: [8], states: 2, proposals: 8, window: 30";
+    for model in [format!("variational({nets})"), format!("variational({nets}, conditional: false)")] {
+        let of_width = |width: usize| {
+            let rows = rows(&format!(
+                "Run(name: \"lanes\", seeds: 3, lane_width: {width}, episodes: 6, steps: 15, game: team(), entries: [
+                     gpi(opponent_model: {model}, hidden: [8], batch: 8, learn_from: 20, warmup: 40)])"
+            ));
+            let mut rows: Vec<_> = rows.iter().map(|row| format!("{row:?}")).collect();
+            rows.sort();
+            rows
+        };
+        let alone = of_width(1);
+        assert!(alone.iter().any(|row| row.contains("model_loss[2]")), "{model} has learned nothing");
+        assert_eq!(alone, of_width(3), "{model}");
+    }
+}
+
 /// Models that have learned nothing hold a known distribution: the normal of mean 0 and sigma 1.01, squashed into the box.
 #[test]
 fn the_figures_of_models_are_right_where_they_are_known() {

@@ -54,7 +54,8 @@ params! {
         target_rate: f64 = 0.01,
         /// Transitions that an update learns from.
         batch: usize = 512,
-        /// Transitions that are remembered, per seed (the most that a player of the environment wants).
+        /// Transitions that are remembered, per seed. The players of an environment share a memory, of the largest size that
+        /// one of them asks for.
         buffer: usize = 1_000_000,
         /// Environment steps before anything is learned.
         warmup: u64 = 1_000,

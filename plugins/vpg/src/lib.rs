@@ -102,7 +102,8 @@ params! {
         learn_every: u64 = 1,
         /// Transitions that an update learns from, where it samples.
         batch: usize = 64,
-        /// Transitions that are remembered, per seed (the most that a player of the environment wants); batches, those of the empirical model too, are drawn from them.
+        /// Transitions that are remembered, per seed; batches, those of the empirical model too, are drawn from them. The
+        /// players of an environment share a memory, of the largest size that one of them asks for.
         buffer: usize = 10_000,
         /// Share of the way that sampled action values go towards their targets.
         value_rate: f64 = 0.1,
@@ -273,7 +274,7 @@ impl Algorithm for Vpg {
         let smoothing = params.smoothing;
         must("smoothing", smoothing >= 0.0 && smoothing.is_finite(), smoothing.to_string(), "0 or more")?;
         must("learn_every", params.learn_every > 0, "0".to_owned(), "at least 1")?;
-        must("batch", params.batch > 0, "0".to_owned(), "at least 1")?;
+        must("batch", (1..=1_000_000).contains(&params.batch), params.batch.to_string(), "1 to 1000000")?;
         must("buffer", params.buffer > 0, "0".to_owned(), "at least 1")?;
         let rate = params.value_rate;
         must("value_rate", rate > 0.0 && rate <= 1.0, rate.to_string(), "above 0, at most 1")

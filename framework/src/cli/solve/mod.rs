@@ -63,9 +63,9 @@ pub(super) fn solve(args: &SolveArgs, global: &Global) -> ExitCode {
     }
     let limit = Duration::from_secs(args.time);
     let (mut analyses, mut refused) = (Vec::new(), Vec::new());
-    for game in &games {
+    for (number, game) in games.iter().enumerate() {
         match Analysis::new(game, args, limit) {
-            Ok(analysis) => analyses.push(analysis),
+            Ok(analysis) => analyses.push((number, analysis)),
             Err(mistake) => refused.push(mistake),
         }
     }
@@ -76,11 +76,12 @@ pub(super) fn solve(args: &SolveArgs, global: &Global) -> ExitCode {
         }
     }
     if args.json {
-        say!("{:#}\n", serde_json::json!({ "games": analyses }));
+        let found: Vec<_> = analyses.iter().map(|(_, analysis)| analysis).collect();
+        say!("{:#}\n", serde_json::json!({ "games": found }));
     }
-    for (number, analysis) in analyses.iter().enumerate() {
+    for (at, (number, analysis)) in analyses.iter().enumerate() {
         if !args.json {
-            say!("{}{}", if number > 0 { "\n" } else { "" }, terminal::text(analysis));
+            say!("{}{}", if at > 0 { "\n" } else { "" }, terminal::text(analysis));
         }
         let Some(out) = &args.out else { continue };
         let folder = match games.len() {
@@ -97,5 +98,9 @@ pub(super) fn solve(args: &SolveArgs, global: &Global) -> ExitCode {
             }
         }
     }
-    if refused.is_empty() && analyses.iter().all(Analysis::is_complete) { ExitCode::SUCCESS } else { failed() }
+    if refused.is_empty() && analyses.iter().all(|(_, analysis)| analysis.is_complete()) {
+        ExitCode::SUCCESS
+    } else {
+        failed()
+    }
 }
