@@ -218,8 +218,8 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Lets an agent, whose actions are `width` wide, say what it would do at the batch's next observations, where some of its
-    /// `models` propose anything: those all answer to the same parameters.
+    /// Lets an agent, whose actions are `width` wide, say what it would do at the batch's next observations, where its `models`
+    /// propose anything. They are of one kind with the same parameters, so that the answer serves all of them.
     pub(crate) fn ask_next<A: Algorithm>(
         &mut self,
         (algorithm, width): (&mut A, usize),

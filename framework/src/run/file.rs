@@ -210,14 +210,13 @@ impl Reader<'_> {
             return None;
         }
         let run = Call::parse(self.text, whole.clone())?;
-        let start = whole.start;
         let syntax = ron_options().from_str::<&ron::value::RawValue>(&self.text[whole.clone()]).err();
         if syntax.is_none() || !run.odd.is_empty() {
             self.check_fields(&run, "a run", RUN_FIELDS);
         }
         if let Some(error) = syntax {
             if self.mistakes.is_empty() {
-                let at = stumbled(self.text, start, &error);
+                let at = stumbled(self.text, whole.start, &error);
                 self.mistakes.push(explain(self.source, at, "the run file cannot be read", &error));
             }
             return None;
