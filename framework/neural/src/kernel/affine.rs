@@ -1,33 +1,237 @@
-//! Products of a weight matrix and a panel: a layer's outputs on the way forward, its inputs' gradient on the way back.
+//! Products of a batch's rows and a weight matrix: a layer's outputs on the way forward, its inputs' gradient on the way
+//! back.
 //!
-//! A tile of some rows by two vectors of columns is summed up in registers; the rows of a product are split as evenly as
-//! possible into tiles of at most [`Vector::ROWS`]. Bias, ReLU and the mask of the way back are part of the tile.
-//!
-//! A batch of few rows, such as the one observation that somebody acts on, would leave most of a panel empty. [`row`] goes
-//! through a layer with vectors along its outputs instead; sums have the same order there, so that they have the same bits.
+//! Some vectors of a row's outputs are summed up in registers, term by term, but only the terms whose factor in the row is
+//! not zero (see [`rows`](super::rows)). Sums have the same order everywhere, and a term that is left out would not change
+//! them: they are equal to those of all terms, bit for bit but for the sign of a zero. (Where a weight is infinite or no
+//! number, they are not: zero times such a weight is left out too.)
 
-#![expect(unsafe_code, reason = "tiles are read and written by vectors")]
+#![expect(unsafe_code, reason = "rows are read and written by vectors")]
 
-use super::panel::{PANEL, Row};
+use super::rows::{Rows, WORD};
+use super::tile::{add_rows, tiles, with_count};
 use super::vector::{MOST_LANES, Vector};
+use crate::real::Real;
+use std::ops::Range;
 
-/// Terms of a tile's sums in one go of a loop.
-const UNROLLED: usize = 4;
+/// Bytes of weights that stay in the first cache, beside the rows.
+const CACHED: usize = 24 << 10;
 
-/// `out = weight^T x + bias` for a weight `[in, out]`, then ReLU with `relu`: panels `[in, 32]` to `[out, 32]`.
-#[inline(always)]
-pub fn forward<V: Vector>(
-    weight: &[V::Element],
-    bias: &[V::Element],
-    x: &[Row<V::Element>],
-    relu: bool,
-    out: &mut [Row<V::Element>],
-) {
-    assert!(weight.len() == x.len() * out.len() && bias.len() == out.len(), "a layer of {} to {}", x.len(), out.len());
-    product::<V, false>(weight, x, out, Some(bias), relu, None);
+/// Rows that are summed up side by side where they have one vector of outputs, since each addition waits for the one before.
+const NARROW: usize = 8;
+
+/// What is done to a product's sums.
+#[derive(Clone, Copy)]
+pub enum Epilogue<'a, T> {
+    /// Nothing.
+    None,
+    /// Zero instead of what is below zero.
+    Relu,
+    /// Zero where the row so much further on in these is not above zero.
+    Mask(&'a Rows<T>, usize),
 }
 
-/// The same as [`forward`] for one row of a batch: `[in]` to `[out]`.
+/// `out = x weight` for some rows of x to the rows of `out` from `to` on, both [marked](Rows::mark). Where the weight has a row
+/// more than x is wide, it is added. Returns how many multiplications it took.
+#[inline(always)]
+pub fn product<V: Vector>(
+    x: &Rows<V::Element>,
+    rows: Range<usize>,
+    weight: &Rows<V::Element>,
+    epilogue: Epilogue<V::Element>,
+    out: &mut Rows<V::Element>,
+    to: usize,
+) -> usize {
+    let (inner, outputs) = (x.width(), out.width());
+    let biased = weight.len() == inner + 1;
+    assert!(weight.width() == outputs && (biased || weight.len() == inner), "a layer of {inner} to {outputs}");
+    assert!(rows.end <= x.len() && to + rows.len() <= out.len(), "rows {rows:?} to {to}");
+    if let Epilogue::Mask(mask, first) = epilogue {
+        assert!(mask.width() == outputs && first + rows.len() <= mask.len(), "a mask of {outputs} from {first} on");
+    }
+    let (vectors, words) = (outputs.div_ceil(V::LANES), x.words());
+    let mut product = Product { x, weight, bias: biased.then_some(inner), epilogue, out };
+    // SAFETY: all rows are there, as was just seen, and a row is a whole number of vectors long.
+    unsafe {
+        if vectors == 1 {
+            let whole = rows.len() / NARROW * NARROW;
+            for row in (0..whole).step_by(NARROW) {
+                product.narrow::<V, NARROW>(rows.start + row, to + row, row);
+            }
+            for row in whole..rows.len() {
+                product.narrow::<V, 1>(rows.start + row, to + row, row);
+            }
+            return rows.len() * inner * outputs;
+        }
+        for vectors in tiles(vectors) {
+            // The weights of a tile that go together stay in the first cache.
+            let column = vectors.start * V::LANES;
+            let fits = inner * vectors.len() * size_of::<V>() <= CACHED;
+            let together = if fits { words } else { 1 };
+            for word in (0..words).step_by(together) {
+                let terms = word..(word + together).min(words);
+                with_count!(vectors.len(), V, product.tile(column, terms, rows.clone(), to));
+            }
+        }
+    }
+    x.count(rows) * outputs
+}
+
+/// A product's matrices.
+struct Product<'a, 'o, T> {
+    x: &'a Rows<T>,
+    weight: &'a Rows<T>,
+    /// The weight's row that is added.
+    bias: Option<usize>,
+    epilogue: Epilogue<'a, T>,
+    out: &'o mut Rows<T>,
+}
+
+impl<T: Real> Product<'_, '_, T> {
+    /// Adds some words of terms to `COUNT` vectors of each row's outputs.
+    ///
+    /// # Safety
+    /// The rows are in x, in the output from `to` on and in the mask; so many vectors from `column` on are in each, and the
+    /// words in x.
+    #[inline(always)]
+    unsafe fn tile<V: Vector<Element = T>, const COUNT: usize>(
+        &mut self,
+        column: usize,
+        terms: Range<usize>,
+        rows: Range<usize>,
+        to: usize,
+    ) {
+        let (words, stride) = (self.x.words(), self.weight.stride());
+        let (weight, x, x_stride) = (self.weight.numbers(), self.x.numbers(), self.x.stride());
+        let (out, nonzero) = (self.out.view(), self.x.nonzero(rows.clone()).as_ptr());
+        let (first, last) = (terms.start == 0, terms.end == words);
+        // SAFETY: the rows are in the mask, as the caller says.
+        let epilogue = unsafe { self.epilogue.at() };
+        let bias = if first { self.bias } else { None };
+        let ends = out.lanes::<V>(column + (COUNT - 1) * V::LANES);
+        for (index, row) in rows.enumerate() {
+            // SAFETY: all places are inside of the matrices, as the caller says; bits are set within a row's width only.
+            unsafe {
+                let weight = weight.add(column);
+                let x = x.add(row * x_stride);
+                let to = to + index;
+                let place = out.numbers.add(to * out.stride + column);
+                let mut sums = [V::splat(T::default()); COUNT];
+                if let Some(bias) = bias {
+                    for (i, sum) in sums.iter_mut().enumerate() {
+                        *sum = V::load(weight.add(bias * stride + i * V::LANES));
+                    }
+                } else if !first {
+                    for (i, sum) in sums.iter_mut().enumerate() {
+                        *sum = V::load(place.add(i * V::LANES));
+                    }
+                }
+                for word in terms.clone() {
+                    let bits = u64::from_le(*nonzero.add(index * words + word));
+                    let first = word * WORD;
+                    add_rows(&mut sums, bits, (x.add(first), 1), (weight.add(first * stride), stride));
+                }
+                if last {
+                    epilogue.apply(&mut sums, index, column);
+                    for (i, sum) in sums.into_iter().enumerate() {
+                        let lanes = if i + 1 == COUNT { ends } else { u16::MAX };
+                        out.mark(sum, to, column + i * V::LANES, lanes);
+                    }
+                }
+                for (i, sum) in sums.into_iter().enumerate() {
+                    sum.store(place.add(i * V::LANES));
+                }
+            }
+        }
+    }
+
+    /// The one vector of outputs of `ROWS` rows, side by side, by all terms. The first is so many rows after that which the mask
+    /// begins with.
+    ///
+    /// # Safety
+    /// The rows are in x, in the output from `to` on and in the mask.
+    #[inline(always)]
+    unsafe fn narrow<V: Vector<Element = T>, const ROWS: usize>(&mut self, row: usize, to: usize, index: usize) {
+        let (weight, stride) = (self.weight.numbers(), self.weight.stride());
+        let (x_stride, out) = (self.x.stride(), self.out.view());
+        // SAFETY: all places are inside of the matrices, as the caller says.
+        unsafe {
+            let epilogue = self.epilogue.at();
+            let start = match self.bias {
+                Some(bias) => V::load(weight.add(bias * stride)),
+                None => V::splat(T::default()),
+            };
+            let mut sums = [start; ROWS];
+            let x = self.x.numbers().add(row * x_stride);
+            for k in 0..self.x.width() {
+                let weight = V::load(weight.add(k * stride));
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    *sum = sum.add_product(weight, V::splat(*x.add(i * x_stride + k)));
+                }
+            }
+            for (i, sum) in sums.into_iter().enumerate() {
+                let mut sum = [sum];
+                epilogue.apply(&mut sum, index + i, 0);
+                out.mark(sum[0], to + i, 0, out.lanes::<V>(0));
+                sum[0].store(out.numbers.add((to + i) * out.stride));
+            }
+        }
+    }
+}
+
+/// The same, with the place of the mask's first row and from a row to the next, which stay in registers.
+#[derive(Clone, Copy)]
+enum EpilogueAt<T> {
+    None,
+    Relu,
+    Mask(*const T, usize),
+}
+
+impl<T: Real> Epilogue<'_, T> {
+    /// # Safety
+    /// The mask has its first row.
+    #[inline(always)]
+    unsafe fn at(self) -> EpilogueAt<T> {
+        match self {
+            Epilogue::None => EpilogueAt::None,
+            Epilogue::Relu => EpilogueAt::Relu,
+            Epilogue::Mask(mask, first) => {
+                // SAFETY: as the caller says.
+                let first = unsafe { mask.numbers().add(first * mask.stride()) };
+                EpilogueAt::Mask(first, mask.stride())
+            }
+        }
+    }
+}
+
+impl<T: Real> EpilogueAt<T> {
+    /// Does it to vectors of sums, in a row so many after the first, from a column on.
+    ///
+    /// # Safety
+    /// The mask has so many rows, and in it so many vectors from the column on.
+    #[inline(always)]
+    unsafe fn apply<V: Vector<Element = T>, const COUNT: usize>(
+        self,
+        sums: &mut [V; COUNT],
+        row: usize,
+        column: usize,
+    ) {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum = match self {
+                EpilogueAt::None => *sum,
+                EpilogueAt::Relu => sum.at_least(V::splat(T::default())),
+                EpilogueAt::Mask(mask, stride) => {
+                    // SAFETY: as the caller says.
+                    let mask = unsafe { V::load(mask.add(row * stride + column + i * V::LANES)) };
+                    sum.where_positive(mask)
+                }
+            };
+        }
+    }
+}
+
+/// A layer's outputs of one row, `[in]` to `[out]`, then ReLU with `relu`. For batches of few rows, for which it does not pay
+/// to copy the weight.
 #[inline(always)]
 pub fn row<V: Vector>(
     weight: &[V::Element],
@@ -110,145 +314,5 @@ fn narrow<V: Vector>(weight: &[V::Element], bias: &[V::Element], x: &[V::Element
         // SAFETY: the lanes fit, as is asserted.
         unsafe { sum.store(lanes.as_mut_ptr()) };
         *out = lanes[0];
-    }
-}
-
-/// `out = weight g`, rows of a weight `[rows, out]`, and zero where `output`, what the layer below has put out, is not
-/// above zero: panels `[out, 32]` to `[rows, 32]`.
-#[inline(always)]
-pub fn backward<V: Vector>(
-    weight: &[V::Element],
-    g: &[Row<V::Element>],
-    output: Option<&[Row<V::Element>]>,
-    out: &mut [Row<V::Element>],
-) {
-    assert!(weight.len() == g.len() * out.len(), "a layer of {} to {}", out.len(), g.len());
-    assert!(output.is_none_or(|output| output.len() == out.len()), "a mask of {} rows", out.len());
-    product::<V, true>(weight, g, out, None, false, output);
-}
-
-/// The product by tiles: of a weight `[inner, rows]`, or with `TURNED` `[rows, inner]`.
-#[inline(always)]
-fn product<V: Vector, const TURNED: bool>(
-    weight: &[V::Element],
-    x: &[Row<V::Element>],
-    out: &mut [Row<V::Element>],
-    bias: Option<&[V::Element]>,
-    relu: bool,
-    mask: Option<&[Row<V::Element>]>,
-) {
-    let (rows, inner) = (out.len(), x.len());
-    let tiles = rows.div_ceil(V::ROWS);
-    let mut start = 0;
-    for tile in 0..tiles {
-        let end = (tile + 1) * rows / tiles;
-        for column in (0..PANEL).step_by(2 * V::LANES) {
-            // SAFETY: the weight has rows times inner numbers, the bias and the mask one each for a row (asserted by the
-            // callers), `start..end` is a range of rows and `column` leaves room for two vectors in a row of a panel.
-            unsafe {
-                let at = Tile {
-                    weight: weight.as_ptr().add(if TURNED { start * inner } else { start }),
-                    stride: if TURNED { inner } else { rows },
-                    inner,
-                    x: x.as_ptr().cast::<V::Element>().add(column),
-                    bias: bias.map(|bias| bias.as_ptr().add(start)),
-                    relu,
-                    mask: mask.map(|mask| mask.as_ptr().add(start).cast::<V::Element>().add(column)),
-                    out: out.as_mut_ptr().add(start).cast::<V::Element>().add(column),
-                };
-                macro_rules! rows {
-                    ($($rows:literal)*) => {
-                        match end - start {
-                            // Arms that this vector has no use for are constant, so that nothing is compiled for them.
-                            $($rows if $rows <= V::ROWS => at.compute::<V, $rows, TURNED>(),)*
-                            rows => unreachable!("a tile of {rows} rows"),
-                        }
-                    };
-                }
-                rows!(1 2 3 4 5 6 7 8 9 10);
-            }
-        }
-        start = end;
-    }
-}
-
-/// Where a tile's numbers start.
-struct Tile<T> {
-    weight: *const T,
-    /// From one row of the weight matrix to the next.
-    stride: usize,
-    /// Terms of each sum.
-    inner: usize,
-    x: *const T,
-    bias: Option<*const T>,
-    relu: bool,
-    mask: Option<*const T>,
-    out: *mut T,
-}
-
-impl<T: crate::real::Real> Tile<T> {
-    /// # Safety
-    /// As many rows as `ROWS` and two vectors of columns from there are inside of the matrices.
-    #[inline(always)]
-    unsafe fn compute<V: Vector<Element = T>, const ROWS: usize, const TURNED: bool>(self) {
-        // SAFETY: all places are inside of the matrices, as the caller says.
-        unsafe {
-            let zero = V::splat(T::default());
-            let mut sums = [[zero; 2]; ROWS];
-            if let Some(bias) = self.bias {
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    *sums = [V::splat(*bias.add(i)); 2];
-                }
-            }
-            // Where a row's weights stand side by side, a place for each row; else they stand side by side term by term.
-            let mut rows = [self.weight; ROWS];
-            if TURNED {
-                rows.iter_mut().enumerate().for_each(|(i, row)| *row = self.weight.add(i * self.stride));
-            }
-            // A loop's own instructions cost something where another thread of the core takes half of those that can start.
-            let whole = self.inner / UNROLLED * UNROLLED;
-            for k in (0..whole).step_by(UNROLLED) {
-                for i in 0..UNROLLED {
-                    self.add_term::<V, ROWS, TURNED>(&rows, k + i, &mut sums);
-                }
-            }
-            for k in whole..self.inner {
-                self.add_term::<V, ROWS, TURNED>(&rows, k, &mut sums);
-            }
-            for (i, sums) in sums.into_iter().enumerate() {
-                for (half, mut sum) in sums.into_iter().enumerate() {
-                    let place = i * PANEL + half * V::LANES;
-                    if self.relu {
-                        sum = sum.at_least(zero);
-                    }
-                    if let Some(mask) = self.mask {
-                        sum = sum.where_positive(V::load(mask.add(place)));
-                    }
-                    sum.store(self.out.add(place));
-                }
-            }
-        }
-    }
-
-    /// Adds the products of the `k`-th term to a tile's sums.
-    ///
-    /// # Safety
-    /// As for [`Tile::compute`]; `k` is below the number of terms.
-    #[inline(always)]
-    unsafe fn add_term<V: Vector<Element = T>, const ROWS: usize, const TURNED: bool>(
-        &self,
-        rows: &[*const T; ROWS],
-        k: usize,
-        sums: &mut [[V; 2]; ROWS],
-    ) {
-        // SAFETY: all places are inside of the matrices, as the caller says.
-        unsafe {
-            let x = self.x.add(k * PANEL);
-            let x = [V::load(x), V::load(x.add(V::LANES))];
-            for (i, (row, sums)) in rows.iter().zip(sums).enumerate() {
-                let w = V::splat(*row.add(if TURNED { k } else { k * self.stride + i }));
-                *sums = [sums[0].add_product(w, x[0]), sums[1].add_product(w, x[1])];
-            }
-        }
     }
 }

@@ -53,34 +53,52 @@ kernels!(f64, run_f64: forward(Forward), backward(Backward), descend(Descent), a
 pub enum Instructions {
     /// x86-64 with AVX-512: 16 numbers.
     Avx512,
-    /// x86-64 with AVX2 and fused multiply-add: 8 numbers.
+    /// x86-64 with AVX2, fused multiply-add and what goes with them: 8 numbers.
     Avx2,
-    /// Whatever the compiler makes of groups of 4 numbers, on any processor.
+    /// Whatever the compiler makes of groups of 8 numbers, on any processor.
     Portable,
+    /// The same with vectors of the shape of AVX-512's, whose layout is tested by them on any processor.
+    #[cfg(test)]
+    PortableWide,
 }
 
 impl Instructions {
     /// All, the best first.
-    pub const ALL: [Self; 3] = [Self::Avx512, Self::Avx2, Self::Portable];
+    pub const ALL: &[Self] = &[
+        Self::Avx512,
+        Self::Avx2,
+        Self::Portable,
+        #[cfg(test)]
+        Self::PortableWide,
+    ];
 
     /// Whether the processor has them.
     pub fn exist(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx2 = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("popcnt");
             let avx512 = is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl");
             match self {
                 Self::Avx512 => avx512 && avx2,
                 Self::Avx2 => avx2,
-                Self::Portable => true,
+                _ => true,
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
         {
-            self == Self::Portable
+            !matches!(self, Self::Avx512 | Self::Avx2)
         }
+    }
+
+    /// Those that the processor has.
+    #[cfg(test)]
+    pub fn existing() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|set| set.exist())
     }
 
     /// The best that the processor has; in tests, those of [`with`] on its thread.
@@ -89,7 +107,7 @@ impl Instructions {
         if let Some(chosen) = CHOSEN.get() {
             return chosen;
         }
-        Self::ALL.into_iter().find(|set| set.exist()).unwrap_or(Self::Portable)
+        Self::ALL.iter().copied().find(|set| set.exist()).unwrap_or(Self::Portable)
     }
 }
 
@@ -112,6 +130,8 @@ pub fn run_f32(work: impl Work<f32>) {
     match Instructions::chosen() {
         #[cfg(target_arch = "x86_64")]
         set @ (Instructions::Avx512 | Instructions::Avx2) => run_x86(set, work),
+        #[cfg(test)]
+        Instructions::PortableWide => work.run::<Portable<f32, 16, 4>>(),
         _ => work.run::<Portable<f32>>(),
     }
 }
@@ -120,12 +140,12 @@ pub fn run_f32(work: impl Work<f32>) {
 fn run_x86(set: Instructions, work: impl Work<f32>) {
     use super::x86::{Avx2, Avx512};
 
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma,bmi1,popcnt")]
     fn avx512(work: impl Work<f32>) {
         work.run::<Avx512>();
     }
 
-    #[target_feature(enable = "avx2,fma")]
+    #[target_feature(enable = "avx2,fma,bmi1,popcnt")]
     fn avx2(work: impl Work<f32>) {
         work.run::<Avx2>();
     }
@@ -145,8 +165,8 @@ fn run_x86(set: Instructions, work: impl Work<f32>) {
 /// differ in length only, so that the numbers do not depend on the instructions.
 fn run_f64(work: impl Work<f64>) {
     #[cfg(target_arch = "x86_64")]
-    if Instructions::chosen() != Instructions::Portable {
-        #[target_feature(enable = "avx2,fma")]
+    if matches!(Instructions::chosen(), Instructions::Avx512 | Instructions::Avx2) {
+        #[target_feature(enable = "avx2,fma,bmi1,popcnt")]
         fn avx2(work: impl Work<f64>) {
             work.run::<Portable<f64>>();
         }

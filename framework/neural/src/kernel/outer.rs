@@ -1,234 +1,161 @@
 //! Sums of outer products over a batch: the gradient with respect to a weight matrix.
-//!
-//! `sum over b of h[k, b] g[n, b]` for all `k` and `n`. With vectors along the batch each sum would have to be added up
-//! across a vector in the end, and two loads would feed little more than one multiplication. Instead, a vector holds
-//! products of a few `k` with a group of `n`, four or eight: little padding, since widths are multiples of 4 as a rule, and
-//! no sums across. For that the panels are interleaved first: the features of a group side by side, for a group of four
-//! `[width / 4, columns, 4]`.
 
-#![expect(unsafe_code, reason = "tiles are read and written by vectors")]
+#![expect(unsafe_code, reason = "rows are read and written by vectors")]
 
-use super::panel::{PANEL, Row};
-use super::vector::{MOST_GROUP, MOST_LANES, Vector};
+use super::rows::{Rows, WORD, transpose_bits};
+use super::tile::{add_rows, tiles, with_count};
+use super::vector::{MOST_LANES, Vector};
 use crate::real::Real;
+use std::ops::Range;
 
-/// Columns of a tile's sums in one go of a loop.
-const UNROLLED: usize = 4;
+/// A tile of fewer vectors takes as long as one of so many, since each addition waits for the one before.
+const LATENCY: usize = 8;
 
-/// Groups that are summed up side by side.
-const SUMS: usize = 4;
-
-/// Rows of 32 numbers that so many panels of some width take when they are interleaved.
-pub fn interleaved<V: Vector>(panels: usize, width: usize) -> usize {
-    panels * width.next_multiple_of(V::GROUP)
-}
-
-/// Interleaves `panels` panels `[width, 32]` into `[width / GROUP rounded up, panels * 32, GROUP]`, the last group filled up
-/// with zeros. The order of the columns within a panel may be another one, but is the same for all features.
-#[inline(always)]
-pub fn interleave<V: Vector>(width: usize, from: &[Row<V::Element>], to: &mut [Row<V::Element>]) {
-    let (panels, groups) = (from.len() / width, width.div_ceil(V::GROUP));
-    let fits = from.len() == panels * width && to.len() == interleaved::<V>(panels, width);
-    assert!(fits, "{panels} panels of {width} features");
-    for group in 0..groups {
-        let features = V::GROUP * group..(V::GROUP * (group + 1)).min(width);
-        for panel in 0..panels {
-            let rows = &from[panel * width..][features.clone()];
-            let out = to[(group * panels + panel) * V::GROUP..][..V::GROUP].as_mut_ptr().cast::<V::Element>();
-            for column in (0..PANEL).step_by(V::LANES) {
-                // SAFETY: a row holds 32 numbers and `out` GROUP times as many; `column` leaves room for a vector.
-                unsafe {
-                    let mut vectors = [V::splat(V::Element::default()); MOST_GROUP];
-                    if rows.len() == V::GROUP {
-                        // As many as the compiler knows, so that they stay in registers.
-                        for (i, vector) in vectors[..V::GROUP].iter_mut().enumerate() {
-                            *vector = V::load(rows.as_ptr().add(i).cast::<V::Element>().add(column));
-                        }
-                    } else {
-                        for (vector, row) in vectors.iter_mut().zip(rows) {
-                            *vector = V::load(row.0.as_ptr().add(column));
-                        }
-                    }
-                    let turned = V::transpose(vectors);
-                    for (i, vector) in turned[..V::GROUP].iter().enumerate() {
-                        vector.store(out.add(V::GROUP * column + i * V::LANES));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Writes to `weight` `[in, out]` the sum over the columns of the outer products of `h` (`in` features) and `g` (`out`
-/// features), both interleaved, and to `bias` `[out]` the sum of `g`; or adds it to what is there.
+/// Sums up the outer products of some rows of `h` (`in` features) and as many first rows of `g` (`out` features), all
+/// [marked](Rows::mark): `[in, out]`, or transposed. Returns whether it is, and how many multiplications it took. `bits` is room
+/// for the bits of 64 rows.
+///
+/// Feature by feature of one of the two, the rows of the other are multiplied and added, but those where the feature is zero,
+/// which does not change the sums (see [`affine`](super::affine)). The one with less to do is chosen; behind a ReLU that is `g` as
+/// a rule.
 #[inline(always)]
 pub fn sum<V: Vector>(
-    h: &[Row<V::Element>],
-    g: &[Row<V::Element>],
-    weight: &mut [V::Element],
-    bias: &mut [V::Element],
-    add: bool,
-) {
-    let outputs = bias.len();
-    let inputs = weight.len() / outputs;
-    let stride = g.len() / outputs.div_ceil(V::GROUP) * PANEL;
-    let fits = |features: usize, rows: usize| rows * PANEL == features.div_ceil(V::GROUP) * stride;
-    let fits = weight.len() == inputs * outputs && fits(inputs, h.len()) && fits(outputs, g.len());
-    assert!(fits, "panels of {inputs} and {outputs} features");
-    let (h, g) = (h.as_ptr().cast::<V::Element>(), g.as_ptr().cast::<V::Element>());
-    // SAFETY: h and g have `stride` numbers for each group of features, as was just seen.
-    unsafe {
-        if outputs == 1 {
-            // The other way round, or a group would hold one output.
-            products::<V>(Features { h: g, g: h, stride, inputs: 1, outputs: inputs, add }, weight);
-        } else {
-            products::<V>(Features { h, g, stride, inputs, outputs, add }, weight);
+    h: &Rows<V::Element>,
+    rows: Range<usize>,
+    g: &Rows<V::Element>,
+    bits: &mut Vec<[u64; WORD]>,
+    sums: &mut Rows<V::Element>,
+) -> (bool, usize) {
+    let count = rows.len();
+    assert!(rows.end <= h.len() && count <= g.len(), "rows {rows:?} and {count}");
+    let work = |factors: usize, width: usize| factors * width.div_ceil(V::LANES).max(LATENCY);
+    let transposed = work(g.count(0..count), h.width()) < work(h.count(rows.clone()), g.width());
+    let (factors, others) = if transposed { (g, h) } else { (h, g) };
+    let first = if transposed { (0, rows.start) } else { (rows.start, 0) };
+    sums.shape(factors.width(), others.width());
+    for start in (0..count).step_by(WORD) {
+        let some = start..(start + WORD).min(count);
+        columns(factors, first.0 + some.start..first.0 + some.end, bits);
+        let mut products = Products {
+            factors,
+            others,
+            first: (first.0 + start, first.1 + start),
+            bits: bits.as_flattened(),
+            add: start > 0,
+            sums,
+        };
+        for vectors in tiles(others.width().div_ceil(V::LANES)) {
+            let column = vectors.start * V::LANES;
+            // SAFETY: the rows are there, as was just seen, and a row is a whole number of vectors long.
+            unsafe { with_count!(vectors.len(), V, products.tile(column)) }
         }
     }
-    if !add {
-        bias.fill(V::Element::default());
-    }
-    // Several groups side by side, since each addition waits for the one before.
-    for (first, bias) in bias.chunks_mut(SUMS * V::GROUP).enumerate() {
-        let mut sums = [V::splat(V::Element::default()); SUMS];
-        let last = outputs.div_ceil(V::GROUP) - 1;
-        for place in (0..stride).step_by(V::LANES) {
-            for (i, sum) in sums.iter_mut().enumerate() {
-                let group = (SUMS * first + i).min(last);
-                // SAFETY: as above; the stride is a multiple of a panel's GROUP * 32 numbers.
-                *sum = sum.add(unsafe { V::load(g.add(group * stride + place)) });
-            }
-        }
-        for (sum, bias) in sums.into_iter().zip(bias.chunks_mut(V::GROUP)) {
-            let mut all = [V::Element::default(); MOST_GROUP];
-            // SAFETY: each of the vector's groups is added to the same numbers.
-            unsafe { sum.add_to_rows(all.as_mut_ptr(), 0) };
-            bias.iter_mut().zip(all).for_each(|(bias, sum)| *bias += sum);
-        }
+    (transposed, factors.count(first.0..first.0 + count) * others.width())
+}
+
+/// Writes the sum of the first rows to `to` `[width]`, or adds it to what is there.
+#[inline(always)]
+pub fn column_sums<V: Vector>(rows: &Rows<V::Element>, count: usize, add: bool, to: &mut [V::Element]) {
+    assert!(count <= rows.len() && to.len() == rows.width(), "{count} rows");
+    let mut sums = Sums { rows, count, add, to };
+    for vectors in tiles(rows.width().div_ceil(V::LANES)) {
+        let column = vectors.start * V::LANES;
+        // SAFETY: the rows are there, and a row is a whole number of vectors long.
+        unsafe { with_count!(vectors.len(), V, sums.tile(column)) }
     }
 }
 
-/// What is multiplied: interleaved features.
-#[derive(Clone, Copy)]
-struct Features<T> {
-    h: *const T,
-    g: *const T,
-    /// Numbers of a group of features.
-    stride: usize,
-    inputs: usize,
-    outputs: usize,
+/// The bits of up to 64 rows by features: a word for each, a bit for each row.
+#[inline(always)]
+fn columns<T: Real>(rows: &Rows<T>, some: Range<usize>, bits: &mut Vec<[u64; WORD]>) {
+    let words = rows.words();
+    bits.resize(words.max(bits.len()), [0; WORD]);
+    let nonzero = rows.nonzero(some);
+    for (word, square) in bits[..words].iter_mut().enumerate() {
+        square.fill(0);
+        for (bits, row) in square.iter_mut().zip(nonzero.chunks_exact(words)) {
+            *bits = u64::from_le(row[word]);
+        }
+        transpose_bits(square);
+    }
+}
+
+/// What is multiplied for up to 64 rows, and where the sums go.
+struct Products<'a, 'o, T> {
+    /// The rows that factors are taken from, feature by feature.
+    factors: &'a Rows<T>,
+    /// The rows that are multiplied and added.
+    others: &'a Rows<T>,
+    /// The first row of each.
+    first: (usize, usize),
+    /// By the features of the factors: which rows they are not zero in.
+    bits: &'a [u64],
     /// To what is there.
     add: bool,
+    sums: &'o mut Rows<T>,
 }
 
-/// The gradient by tiles.
-///
-/// # Safety
-/// There are as many numbers in `h` and `g` as all their groups have.
-#[inline(always)]
-unsafe fn products<V: Vector>(features: Features<V::Element>, weight: &mut [V::Element]) {
-    let units = features.inputs.div_ceil(V::LANES / V::GROUP);
-    let groups = features.outputs.div_ceil(V::GROUP);
-    let wide = groups.div_ceil(V::SIDES.1);
-    for j in 0..wide {
-        let columns = j * groups / wide..(j + 1) * groups / wide;
-        let tall = units.div_ceil(if columns.len() == 1 { V::TALL } else { V::SIDES.0 });
-        for i in 0..tall {
-            let rows = i * units / tall..(i + 1) * units / tall;
-            let at = Tile { features, first: (rows.start, columns.start) };
-            macro_rules! sides {
-                ($(($rows:literal, $columns:literal))*) => {
-                    match (rows.len(), columns.len()) {
-                        // Arms that this vector has no use for are constant, so that nothing is compiled for them.
-                        $(
-                            ($rows, $columns)
-                                if $rows <= V::SIDES.0 && $columns <= V::SIDES.1 || $rows <= V::TALL && $columns == 1 =>
-                            {
-                                at.compute::<V, $rows, $columns>(weight)
-                            }
-                        )*
-                        sides => unreachable!("a tile of {sides:?}"),
+impl<T: Real> Products<'_, '_, T> {
+    /// The sums of `COUNT` vectors of the others' features, with all features of the factors.
+    ///
+    /// # Safety
+    /// The rows that bits are set for are there, and so many vectors from `column` on in each.
+    #[inline(always)]
+    unsafe fn tile<V: Vector<Element = T>, const COUNT: usize>(&mut self, column: usize) {
+        let (factors, others, sums) = (self.factors.stride(), self.others.stride(), self.sums.view());
+        let (bits, add) = (&self.bits[..self.factors.width()], self.add);
+        // SAFETY: all rows and vectors are there, as the caller says; there is a row of sums for each feature.
+        unsafe {
+            let factor = self.factors.numbers().add(self.first.0 * factors);
+            let other = self.others.numbers().add(self.first.1 * others + column);
+            for (feature, bits) in bits.iter().enumerate() {
+                let place = sums.numbers.add(feature * sums.stride + column);
+                let mut vectors = [V::splat(T::default()); COUNT];
+                if add {
+                    for (i, vector) in vectors.iter_mut().enumerate() {
+                        *vector = V::load(place.add(i * V::LANES));
                     }
-                };
-            }
-            // SAFETY: the tile's vectors lie in the features' groups.
-            unsafe {
-                sides!((1, 1)(2, 1)(3, 1)(4, 1)(5, 1)(6, 1)(7, 1)(8, 1)(9, 1)(10, 1)(1, 2)(2, 2)(3, 2)(4, 2)(5, 2)(
-                    1, 3
-                )(2, 3)(3, 3)(4, 3)(5, 3)(1, 4)(2, 4)(3, 4)(4, 4)(5, 4)(1, 5)(2, 5)(3, 5)(4, 5)(
-                    5, 5
-                ));
+                }
+                add_rows(&mut vectors, *bits, (factor.add(feature), factors), (other, others));
+                for (i, vector) in vectors.into_iter().enumerate() {
+                    vector.store(place.add(i * V::LANES));
+                }
             }
         }
     }
 }
 
-/// A tile of the gradient: some vectors by some groups of outputs.
-struct Tile<T> {
-    features: Features<T>,
-    /// The first vector and the first group.
-    first: (usize, usize),
+/// The first rows, and where their sum goes.
+struct Sums<'a, 'o, T> {
+    rows: &'a Rows<T>,
+    count: usize,
+    /// To what is there.
+    add: bool,
+    to: &'o mut [T],
 }
 
-impl<T: Real> Tile<T> {
+impl<T: Real> Sums<'_, '_, T> {
+    /// The sums of `COUNT` vectors.
+    ///
     /// # Safety
-    /// `ROWS` vectors and `COLUMNS` groups from the first on are inside of `h` and `g`.
+    /// So many rows are there, and so many vectors from `column` on in each.
     #[inline(always)]
-    unsafe fn compute<V: Vector<Element = T>, const ROWS: usize, const COLUMNS: usize>(self, weight: &mut [T]) {
-        let Features { h, g, stride, inputs, outputs, add } = self.features;
-        let per_vector = V::LANES / V::GROUP;
-        let mut sums = [[V::splat(T::default()); COLUMNS]; ROWS];
-        // SAFETY: all places are inside of h and g, as the caller says.
-        unsafe {
-            // A vector of `h` is all or part of a group.
-            let mut rows = [h; ROWS];
-            for (i, row) in rows.iter_mut().enumerate() {
-                let feature = (self.first.0 + i) * per_vector;
-                *row = h.add(feature / V::GROUP * stride + feature % V::GROUP);
-            }
-            let g = g.add(self.first.1 * stride);
-            // As in `affine`. There is a whole number of panels.
-            for first in (0..stride).step_by(UNROLLED * V::GROUP) {
-                for i in 0..UNROLLED {
-                    let b = first + i * V::GROUP;
-                    let mut columns = [V::splat(T::default()); COLUMNS];
-                    for (j, column) in columns.iter_mut().enumerate() {
-                        *column = V::repeat(g.add(j * stride + b));
-                    }
-                    for (row, sums) in rows.iter().zip(&mut sums) {
-                        let h = V::each(row.add(b));
-                        for (sum, g) in sums.iter_mut().zip(columns) {
-                            *sum = sum.add_product(h, g);
-                        }
-                    }
-                }
+    unsafe fn tile<V: Vector<Element = T>, const COUNT: usize>(&mut self, column: usize) {
+        const { assert!(V::LANES <= MOST_LANES) };
+        let (numbers, stride) = (self.rows.numbers(), self.rows.stride());
+        let mut sums = [V::splat(T::default()); COUNT];
+        for row in 0..self.count {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: as the caller says.
+                *sum = sum.add(unsafe { V::load(numbers.add(row * stride + column + i * V::LANES)) });
             }
         }
-        for (i, sums) in sums.iter().enumerate() {
-            for (j, sum) in sums.iter().enumerate() {
-                let (row, column) = ((self.first.0 + i) * per_vector, (self.first.1 + j) * V::GROUP);
-                if row + per_vector <= inputs && column + V::GROUP <= outputs {
-                    // SAFETY: the block lies in the matrix.
-                    unsafe {
-                        let place = weight.as_mut_ptr().add(row * outputs + column);
-                        if add {
-                            sum.add_to_rows(place, outputs);
-                        } else {
-                            sum.store_rows(place, outputs);
-                        }
-                    }
-                    continue;
-                }
-                const { assert!(V::LANES <= MOST_LANES) };
-                let mut all = [T::default(); MOST_LANES];
-                // SAFETY: the lanes fit, as is asserted.
-                unsafe { sum.store(all.as_mut_ptr()) };
-                let width = (outputs - column).min(V::GROUP);
-                for (row, group) in (row..inputs).zip(all[..V::LANES].chunks_exact(V::GROUP)) {
-                    let place = &mut weight[row * outputs + column..][..width];
-                    let old = |x: T| if add { x } else { T::default() };
-                    place.iter_mut().zip(group).for_each(|(x, sum)| *x = old(*x) + *sum);
-                }
+        for (sum, to) in sums.into_iter().zip(self.to[column..].chunks_mut(V::LANES)) {
+            let mut lanes = [T::default(); MOST_LANES];
+            // SAFETY: the lanes fit.
+            unsafe { sum.store(lanes.as_mut_ptr()) };
+            for (to, lane) in to.iter_mut().zip(lanes) {
+                *to = if self.add { *to + lane } else { lane };
             }
         }
     }

@@ -7,23 +7,21 @@ use crate::real::Real;
 /// As many numbers as the longest vector holds.
 pub const MOST_LANES: usize = 16;
 
-/// As many numbers as the longest group holds.
+/// Rows of the largest squares that are transposed.
 pub const MOST_GROUP: usize = 8;
 
 /// A vector register of numbers. Every function is inlined into one that the processor's instructions are enabled for.
-pub trait Vector: Copy {
+///
+/// # Safety
+/// The constants are as said, and vectors are read and written at as many numbers as they hold: kernels rely on it.
+pub unsafe trait Vector: Copy {
     /// What it holds.
     type Element: Real;
-    /// How many of them; a multiple of 4 that divides [`PANEL`](super::PANEL) / 2.
+    /// How many of them: 8 or [`MOST_LANES`].
     const LANES: usize;
-    /// Rows of the largest tile of a product that the registers hold with two vectors a row.
-    const ROWS: usize;
-    /// How many features of a column stand side by side in a sum of outer products; it divides [`Vector::LANES`].
+    /// Rows and columns of the squares that are [transposed](Vector::transpose): at most [`MOST_GROUP`], and a divisor of
+    /// [`Vector::LANES`].
     const GROUP: usize;
-    /// Vectors on each side of the largest tile of a sum of outer products that the registers hold.
-    const SIDES: (usize, usize);
-    /// Vectors of a tile of one group.
-    const TALL: usize;
 
     /// The numbers at `from`.
     ///
@@ -39,18 +37,6 @@ pub trait Vector: Copy {
 
     /// One number in all lanes.
     fn splat(x: Self::Element) -> Self;
-
-    /// The group at `from`, over and over.
-    ///
-    /// # Safety
-    /// So many numbers can be read there.
-    unsafe fn repeat(from: *const Self::Element) -> Self;
-
-    /// The `LANES / GROUP` numbers at `from`, each `GROUP` times.
-    ///
-    /// # Safety
-    /// So many numbers can be read there.
-    unsafe fn each(from: *const Self::Element) -> Self;
 
     /// Adds each group of lanes to the numbers at `to`, at `to + stride`, ...
     ///
@@ -78,66 +64,68 @@ pub trait Vector: Copy {
 
     /// `self` where `x` is above 0, elsewhere 0.
     fn where_positive(self, x: Self) -> Self;
+
+    /// A bit for each lane, the lowest first: whether its number is not 0. NaN is not 0.
+    fn nonzero(self) -> u16;
 }
 
-/// Four numbers, for processors without vectors that are written for here. The compiler makes of them what there is.
+/// So many numbers, for processors without vectors that are written for here. The compiler makes of them what there is. (Tests
+/// have vectors of the shape of AVX-512's.)
 #[derive(Clone, Copy)]
-pub struct Portable<T>([T; 4]);
+pub struct Portable<T, const LANES: usize = 8, const GROUP: usize = 8>([T; LANES]);
 
-impl<T: Real> Vector for Portable<T> {
+// SAFETY: the constants are as asserted, and arrays are read and written as a whole.
+unsafe impl<T: Real, const LANES: usize, const GROUP: usize> Vector for Portable<T, LANES, GROUP> {
     type Element = T;
-    const LANES: usize = 4;
-    const ROWS: usize = 4;
-    const GROUP: usize = 4;
-    const SIDES: (usize, usize) = (4, 2);
-    const TALL: usize = 4;
+    const LANES: usize = {
+        assert!(LANES == 8 || LANES == MOST_LANES);
+        LANES
+    };
+    const GROUP: usize = {
+        assert!(GROUP <= MOST_GROUP && LANES.is_multiple_of(GROUP));
+        GROUP
+    };
 
     #[inline(always)]
     unsafe fn load(from: *const T) -> Self {
         // SAFETY: as the caller says.
-        Self(unsafe { from.cast::<[T; 4]>().read() })
+        Self(unsafe { from.cast::<[T; LANES]>().read() })
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut T) {
         // SAFETY: as the caller says.
-        unsafe { to.cast::<[T; 4]>().write(self.0) };
+        unsafe { to.cast::<[T; LANES]>().write(self.0) };
     }
 
     #[inline(always)]
     fn splat(x: T) -> Self {
-        Self([x; 4])
+        Self([x; LANES])
     }
 
     #[inline(always)]
-    unsafe fn repeat(from: *const T) -> Self {
-        // SAFETY: as the caller says.
-        unsafe { Self::load(from) }
+    unsafe fn add_to_rows(self, to: *mut T, stride: usize) {
+        for (i, x) in self.0.into_iter().enumerate() {
+            // SAFETY: as the caller says.
+            unsafe { *to.add(i / GROUP * stride + i % GROUP) += x };
+        }
     }
 
     #[inline(always)]
-    unsafe fn each(from: *const T) -> Self {
-        // SAFETY: as the caller says.
-        Self::splat(unsafe { from.read() })
-    }
-
-    #[inline(always)]
-    unsafe fn add_to_rows(self, to: *mut T, _stride: usize) {
-        // SAFETY: as the caller says.
-        unsafe { Self::load(to).add(self).store(to) };
-    }
-
-    #[inline(always)]
-    unsafe fn store_rows(self, to: *mut T, _stride: usize) {
-        // SAFETY: as the caller says.
-        unsafe { self.store(to) };
+    unsafe fn store_rows(self, to: *mut T, stride: usize) {
+        for (i, x) in self.0.into_iter().enumerate() {
+            // SAFETY: as the caller says.
+            unsafe { *to.add(i / GROUP * stride + i % GROUP) = x };
+        }
     }
 
     #[inline(always)]
     fn transpose(mut rows: [Self; MOST_GROUP]) -> [Self; MOST_GROUP] {
-        for i in 0..Self::GROUP {
-            for j in 0..i {
-                (rows[i].0[j], rows[j].0[i]) = (rows[j].0[i], rows[i].0[j]);
+        for first in (0..LANES).step_by(GROUP) {
+            for i in 0..GROUP {
+                for j in 0..i {
+                    (rows[i].0[first + j], rows[j].0[first + i]) = (rows[j].0[first + i], rows[i].0[first + j]);
+                }
             }
         }
         rows
@@ -145,21 +133,30 @@ impl<T: Real> Vector for Portable<T> {
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        Self([0, 1, 2, 3].map(|i| self.0[i] + other.0[i]))
+        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
     }
 
     #[inline(always)]
     fn add_product(self, a: Self, b: Self) -> Self {
-        Self([0, 1, 2, 3].map(|i| self.0[i] + a.0[i] * b.0[i]))
+        Self(std::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
     }
 
     #[inline(always)]
     fn at_least(self, floor: Self) -> Self {
-        Self([0, 1, 2, 3].map(|i| if self.0[i] < floor.0[i] { floor.0[i] } else { self.0[i] }))
+        Self(std::array::from_fn(|i| if self.0[i] < floor.0[i] { floor.0[i] } else { self.0[i] }))
     }
 
     #[inline(always)]
     fn where_positive(self, x: Self) -> Self {
-        Self([0, 1, 2, 3].map(|i| if x.0[i] > T::default() { self.0[i] } else { T::default() }))
+        Self(std::array::from_fn(|i| if x.0[i] > T::default() { self.0[i] } else { T::default() }))
+    }
+
+    #[inline(always)]
+    fn nonzero(self) -> u16 {
+        let mut bits = 0;
+        for (i, x) in self.0.iter().enumerate() {
+            bits |= u16::from(*x != T::default()) << i;
+        }
+        bits
     }
 }

@@ -35,7 +35,7 @@ unsafe fn store_rows<const N: usize>(rows: [__m128; N], to: *mut f32, stride: us
     }
 }
 
-/// 16 numbers in one of 32 registers. A row of 100 is 10 tiles of 10 rows.
+/// 16 numbers in one of 32 registers. A row of 100 is a tile of 7 vectors.
 #[derive(Clone, Copy)]
 pub struct Avx512(__m512);
 
@@ -55,13 +55,11 @@ impl Avx512 {
     }
 }
 
-impl Vector for Avx512 {
+// SAFETY: 16 numbers, squares of four of them, and reads and writes of as many.
+unsafe impl Vector for Avx512 {
     type Element = f32;
     const LANES: usize = 16;
-    const ROWS: usize = 10;
     const GROUP: usize = 4;
-    const SIDES: (usize, usize) = (5, 5);
-    const TALL: usize = 5;
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
@@ -79,21 +77,6 @@ impl Vector for Avx512 {
     fn splat(x: f32) -> Self {
         // SAFETY: the instructions are enabled.
         Self(unsafe { _mm512_set1_ps(x) })
-    }
-
-    #[inline(always)]
-    unsafe fn repeat(from: *const f32) -> Self {
-        // SAFETY: the memory is as the caller promises; the instructions are enabled.
-        Self(unsafe { _mm512_broadcast_f32x4(_mm_loadu_ps(from)) })
-    }
-
-    #[inline(always)]
-    unsafe fn each(from: *const f32) -> Self {
-        // SAFETY: the memory is as the caller promises; the instructions are enabled.
-        unsafe {
-            let which = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-            Self(_mm512_permutevar_ps(Self::repeat(from).0, which))
-        }
     }
 
     #[inline(always)]
@@ -153,19 +136,23 @@ impl Vector for Avx512 {
             Self(_mm512_maskz_mov_ps(positive, self.0))
         }
     }
+
+    #[inline(always)]
+    fn nonzero(self) -> u16 {
+        // SAFETY: the instructions are enabled.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self.0, _mm512_setzero_ps()) }
+    }
 }
 
-/// 8 numbers in one of 16 registers. With 12 sums in a tile instead of 10, some of them would go through the stack.
+/// 8 numbers in one of 16 registers. A row of 100 is two tiles, of 6 and of 7 vectors.
 #[derive(Clone, Copy)]
 pub struct Avx2(__m256);
 
-impl Vector for Avx2 {
+// SAFETY: 8 numbers, squares of all of them, and reads and writes of as many.
+unsafe impl Vector for Avx2 {
     type Element = f32;
     const LANES: usize = 8;
-    const ROWS: usize = 5;
     const GROUP: usize = 8;
-    const SIDES: (usize, usize) = (5, 2);
-    const TALL: usize = 10;
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
@@ -183,18 +170,6 @@ impl Vector for Avx2 {
     fn splat(x: f32) -> Self {
         // SAFETY: the instructions are enabled.
         Self(unsafe { _mm256_set1_ps(x) })
-    }
-
-    #[inline(always)]
-    unsafe fn repeat(from: *const f32) -> Self {
-        // SAFETY: the memory is as the caller promises.
-        unsafe { Self::load(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn each(from: *const f32) -> Self {
-        // SAFETY: the memory is as the caller promises.
-        Self::splat(unsafe { from.read() })
     }
 
     #[inline(always)]
@@ -264,5 +239,11 @@ impl Vector for Avx2 {
     fn where_positive(self, x: Self) -> Self {
         // SAFETY: the instructions are enabled.
         unsafe { Self(_mm256_and_ps(self.0, _mm256_cmp_ps::<_CMP_GT_OQ>(x.0, _mm256_setzero_ps()))) }
+    }
+
+    #[inline(always)]
+    fn nonzero(self) -> u16 {
+        // SAFETY: the instructions are enabled.
+        (unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self.0, _mm256_setzero_ps())) }) as u16
     }
 }
