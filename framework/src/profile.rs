@@ -22,8 +22,8 @@ thread_local! {
     static PRODUCTS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Counts floating-point operations of matrix products (two for a multiplication with its addition) while a run is
-/// profiled. `yardstick` measures how many a second one core does at best in products of such shapes.
+/// Counts floating-point operations of matrix products (two for a multiplication with its addition; none for what is left
+/// out) while a run is profiled. `yardstick` measures how many a second one core does at best.
 #[inline]
 pub fn count_products(operations: u64, yardstick: fn() -> f64) {
     if ON.load(Ordering::Relaxed) {
@@ -56,8 +56,8 @@ pub struct Profile {
     /// In the order of a step, summed over the worlds; the parts of learning stand for the whole of it. Last writing the
     /// records, while all worlds wait.
     pub stages: Vec<StageProfile>,
-    /// Floating-point operations a second that one core does at best in products of the networks' shapes, measured when
-    /// the run had ended; `None` where no network took part.
+    /// Floating-point operations a second that one core does at best, measured when the run had ended; `None` where no
+    /// network took part.
     pub best_per_second: Option<f64>,
 }
 
@@ -69,7 +69,7 @@ pub struct StageProfile {
     pub name: String,
     /// Seconds that passed in it, summed over the worlds.
     pub seconds: f64,
-    /// Floating-point operations of its matrix products.
+    /// Floating-point operations of its matrix products, but those with zero that were left out.
     pub operations: f64,
 }
 
@@ -112,8 +112,8 @@ impl Profile {
         let best = best * threads as f64 / 1e9;
         let of = if threads == 1 { "one core".to_owned() } else { format!("{threads} threads") };
         format!(
-            "Learning multiplies at {rate:.1} GFLOP/s, {:.0}% of the {best:.0} GFLOP/s that {of} can reach in products \
-             of such shapes.",
+            "Learning multiplies at {rate:.1} GFLOP/s, what is zero left out, {:.0}% of the {best:.0} GFLOP/s that {of} can \
+             do at best.",
             100.0 * rate / best
         )
     }

@@ -1,8 +1,8 @@
 //! The parts of an update: passes through a network, steps of a learner, and what is done once per step or parameter.
 //!
 //! One seed, `f32`, one thread. A throughput in `Gelem/s` is in floating-point operations, 10^9 a second: the matrix
-//! products of a pass only (two operations for a multiplication with its addition), so that it compares with what the
-//! processor can do. Other throughputs say what they count.
+//! products of a pass only (two operations for a multiplication with its addition), those with zero, which are left out, too:
+//! it can be above what the processor can do. Other throughputs say what they count.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
