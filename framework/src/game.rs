@@ -245,6 +245,8 @@ pub struct BestKnown {
     pub value: f64,
     /// How far below counts as reached.
     pub tolerance: f64,
+    /// Whether so far above is the limit too, as where it is what an equilibrium pays.
+    pub both_sides: bool,
     /// Where it comes from.
     pub source: String,
     /// Where it is reached, if only there: then the place decides whether a seed succeeded, not the return.

@@ -169,7 +169,7 @@ fn exploration(criterion: &mut Criterion) {
             bencher.iter(|| {
                 for (row, action) in actions.chunks_exact_mut(1).enumerate() {
                     action[0] = 0.0;
-                    explorer.perturb(row, &mut stream, action);
+                    explorer.perturb(row, 1.0, &mut stream, action);
                 }
                 black_box(&mut actions);
             });

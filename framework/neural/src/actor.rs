@@ -10,6 +10,7 @@ use crate::mlp::{LastLayer, Mlp};
 use crate::noise::{Explorer, Noise};
 use crate::pass::Pass;
 use crate::real::Real;
+use crate::schedule::Schedule;
 
 /// How a learner plays before it learns. What these first data cover decides much of what is learned from them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub struct ActorParams<'a> {
     pub adam: AdamParams,
     /// Exploration.
     pub noise: Noise,
+    /// What the noise is multiplied by.
+    pub noise_factor: &'a Schedule,
     /// Environment steps before it learns.
     pub warmup: u64,
     /// How it plays in them.
@@ -54,6 +57,7 @@ pub struct Actor<T = f32> {
     pass: Pass<T>,
     space: Space,
     explorer: Explorer,
+    noise_factor: Schedule,
     /// Steps of uniform play.
     uniform_until: u64,
     /// One per seed.
@@ -81,6 +85,7 @@ impl<T: Real> Actor<T> {
             pass: Pass::default(),
             space: seat.action().clone(),
             explorer: Explorer::new(params.noise, low, high, seat.lane.rows()),
+            noise_factor: params.noise_factor.clone(),
             uniform_until: if params.warmup_play == WarmupPlay::Uniform { params.warmup } else { 0 },
             streams: seat.streams("exploration"),
         }
@@ -106,6 +111,7 @@ impl Actor {
             self.mean_action(turn.observation, action);
         }
         let (width, per_seed) = (self.bounds.dims(), action.len() / self.streams.len());
+        let factor = self.noise_factor.at(turn.step) as f32;
         for (row, (action, fresh)) in action.chunks_exact_mut(width).zip(turn.fresh).enumerate() {
             let stream = &mut self.streams[row / (per_seed / width)];
             if *fresh {
@@ -114,7 +120,7 @@ impl Actor {
             if uniform {
                 self.space.sample(stream, action);
             } else {
-                self.explorer.perturb(row, stream, action);
+                self.explorer.perturb(row, factor, stream, action);
             }
         }
     }

@@ -16,8 +16,9 @@ pub enum Noise {
     /// The Ornstein-Uhlenbeck process around 0, `x <- x - theta x dt + sigma sqrt(dt) N(0, 1)`, in units of the action.
     ///
     /// Lillicrap et al. 2016, section 7: theta 0.15, sigma 0.2 (the paper gives no dt; implementations take 1e-2 or 1).
-    /// rllab and its descendants, which the published results on the differential game come from: theta 0.15, sigma 0.3,
-    /// dt 1, added to the action as it is. The latter are the defaults; in the long run they are 0.57 wide.
+    /// rllab and its descendants: theta 0.15, sigma 0.3, dt 1, which are the defaults; in the long run they are 0.57 wide.
+    /// (The program of Wen et al. 2019, which the published results on the differential game come from, has these in units
+    /// of half the action box, times 0.5 in the first 1,000 steps, then 0.1, and 0.01 from step 1,667 on.)
     OrnsteinUhlenbeck {
         /// Pull towards 0, per unit of time.
         #[serde(default = "theta")]
@@ -98,20 +99,20 @@ impl Explorer {
         Explorer { noise, low: low.to_vec(), high: high.to_vec(), state: vec![0.0; rows * low.len()] }
     }
 
-    /// Adds noise to the action `[A]` of a row and clips it to the bounds.
-    pub fn perturb<R: Rng>(&mut self, row: usize, stream: &mut R, action: &mut [f32]) {
+    /// Adds so many times the noise to the action `[A]` of a row and clips it to the bounds.
+    pub fn perturb<R: Rng>(&mut self, row: usize, factor: f32, stream: &mut R, action: &mut [f32]) {
         let dims = self.low.len();
         let state = &mut self.state[row * dims..][..dims];
         for (((x, state), low), high) in action.iter_mut().zip(state).zip(&self.low).zip(&self.high) {
             let normal: f32 = StandardNormal.sample(stream);
-            *x += match self.noise {
+            let noise = match self.noise {
                 Noise::OrnsteinUhlenbeck { theta, sigma, dt, .. } => {
                     *state += sigma * dt.sqrt() * normal - theta * dt * *state;
                     *state
                 }
                 Noise::Gaussian { sigma } => sigma * normal,
             };
-            *x = x.clamp(*low, *high);
+            *x = (*x + factor * noise).clamp(*low, *high);
         }
     }
 
@@ -157,7 +158,7 @@ mod tests {
         let count = 200_000;
         for _ in 0..count {
             let mut action = [0.0];
-            explorer.perturb(0, &mut stream, &mut action);
+            explorer.perturb(0, 1.0, &mut stream, &mut action);
             square += f64::from(action[0]).powi(2);
             lagged += f64::from(action[0]) * before;
             before = f64::from(action[0]);
@@ -184,10 +185,13 @@ mod tests {
         let (low, high) = ([-1.0, 0.0], [1.0, 0.5]);
         let mut lane = Explorer::new(noise, &low, &high, 2);
         let mut actions = [[0.0; 2]; 2];
-        actions.iter_mut().enumerate().for_each(|(row, action)| lane.perturb(row, &mut stream(row as u64), action));
+        actions
+            .iter_mut()
+            .enumerate()
+            .for_each(|(row, action)| lane.perturb(row, 1.0, &mut stream(row as u64), action));
         let mut alone = Explorer::new(noise, &low, &high, 1);
         let mut action = [0.0; 2];
-        alone.perturb(0, &mut stream(1), &mut action);
+        alone.perturb(0, 1.0, &mut stream(1), &mut action);
         assert_eq!(actions[1], action);
         assert!(actions.iter().all(|a| (-1.0..=1.0).contains(&a[0]) && (0.0..=0.5).contains(&a[1])));
     }
@@ -207,7 +211,7 @@ mod tests {
     #[test]
     fn a_checkpoint_continues_the_process_and_a_reset_ends_it() {
         let mut explorer = Explorer::new(Noise::default(), &[-1.0], &[1.0], 2);
-        (0..2).for_each(|row| explorer.perturb(row, &mut stream(row as u64), &mut [0.0]));
+        (0..2).for_each(|row| explorer.perturb(row, 1.0, &mut stream(row as u64), &mut [0.0]));
         let mut copy = Explorer::new(Noise::default(), &[-1.0], &[1.0], 2);
         copy.restore(&Snapshot::of(&explorer)).unwrap();
         assert_eq!(copy.state, explorer.state);
@@ -217,7 +221,9 @@ mod tests {
         let Noise::OrnsteinUhlenbeck { theta, sigma, dt, .. } = Noise::default() else { unreachable!() };
         let noise = Noise::OrnsteinUhlenbeck { theta, sigma, dt, restart: false };
         let mut lasting = Explorer::new(noise, &[-1.0], &[1.0], 1);
-        lasting.perturb(0, &mut stream(0), &mut [0.0]);
+        let mut action = [0.0];
+        lasting.perturb(0, 0.5, &mut stream(0), &mut action);
+        assert_eq!(action[0], 0.5 * lasting.state[0], "the action has a half of the process");
         lasting.reset(0);
         assert_eq!(lasting.state[0], explorer.state[0]);
     }

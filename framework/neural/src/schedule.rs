@@ -5,7 +5,7 @@ use equiflow::prelude::*;
 use crate::actor::check_range;
 
 /// How a setting goes with the environment steps.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(crate = "equiflow::serde", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
     /// The same all the time.
@@ -32,18 +32,24 @@ pub enum Schedule {
         /// The step that it is counted from.
         after: f64,
     },
+    /// From each of these steps on that value, such as `[(0, 5.0), (1000, 1.0)]`; the first step is 0.
+    Stages(Vec<(u64, f64)>),
 }
 
 impl Schedule {
-    /// The value at an environment step.
+    /// The value at an environment step of a schedule that [`Schedule::check`] finds right.
     pub fn at(&self, step: u64) -> f64 {
-        match *self {
-            Self::Constant(value) => value,
-            Self::Geometric { from, hold, to, at } => {
+        match self {
+            Self::Constant(value) => *value,
+            &Self::Geometric { from, hold, to, at } => {
                 let share = step.saturating_sub(hold) as f64 / at.saturating_sub(hold).max(1) as f64;
                 from * (to / from).powf(share.min(1.0))
             }
-            Self::Decay { floor, scale, rate, after } => floor + scale * (-rate * (step as f64 - after)).exp(),
+            &Self::Decay { floor, scale, rate, after } => floor + scale * (-rate * (step as f64 - after)).exp(),
+            Self::Stages(stages) => {
+                let begun = stages.partition_point(|(first, _)| *first <= step);
+                stages[begun.saturating_sub(1)].1
+            }
         }
     }
 
@@ -53,21 +59,20 @@ impl Schedule {
     /// What it is instead.
     pub fn check(&self, field: &'static str) -> Result<(), Invalid> {
         let above = |x: f64| x > 0.0 && x.is_finite();
-        let fits = match *self {
-            Self::Constant(value) => above(value),
-            Self::Geometric { from, to, hold, at } => above(from) && above(to) && above(to / from) && hold <= at,
+        let fits = match self {
+            Self::Constant(value) => above(*value),
+            &Self::Geometric { from, to, hold, at } => above(from) && above(to) && above(to / from) && hold <= at,
             // It is greatest at the start, long before `after` perhaps.
-            Self::Decay { floor, scale, rate, after } => {
+            &Self::Decay { floor, scale, rate, after } => {
                 let finite = [scale, rate, after].iter().all(|x| x.is_finite());
                 above(floor) && scale >= 0.0 && rate >= 0.0 && finite && above(self.at(0))
             }
+            Self::Stages(stages) => {
+                let begins = stages.first().is_some_and(|(first, _)| *first == 0);
+                begins && stages.is_sorted_by(|a, b| a.0 < b.0) && stages.iter().all(|(_, value)| above(*value))
+            }
         };
-        check_range(
-            field,
-            format!("{self:?}"),
-            fits,
-            "finite numbers above 0 from the first step on, and steps in their order",
-        )
+        check_range(field, format!("{self:?}"), fits, "finite numbers above 0 from step 0 on, and steps in their order")
     }
 }
 
@@ -84,6 +89,15 @@ mod tests {
         }
         close(Schedule::Decay { floor: 0.1, scale: 500.0, rate: 0.1, after: 10.0 }.at(10), 500.1);
         close(Schedule::Constant(0.3).at(7), 0.3);
+        let stages = Schedule::Stages(vec![(0, 5.0), (1000, 1.0), (1667, 0.1)]);
+        for (step, y) in [(0, 5.0), (999, 5.0), (1000, 1.0), (1666, 1.0), (1667, 0.1), (9000, 0.1)] {
+            close(stages.at(step), y);
+        }
+        assert!(stages.check("noise_factor").is_ok());
+        for wrong in [vec![], vec![(1, 1.0)], vec![(0, 1.0), (0, 2.0)], vec![(0, 1.0), (5, 0.0)]] {
+            let refused = Schedule::Stages(wrong).check("noise_factor").unwrap_err();
+            assert!(refused.what.contains("from step 0 on"), "{}", refused.what);
+        }
         assert!(geometric.check("temperature").is_ok());
         assert!(Schedule::Constant(0.0).check("temperature").is_err());
         let early = Schedule::Decay { floor: 0.1, scale: 1.0, rate: 1.0, after: 1000.0 };

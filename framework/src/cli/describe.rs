@@ -82,6 +82,9 @@ fn game(name: &str, kind: &GameKind) -> String {
     if let Some(best) = &spec.best_known {
         let success = match &best.place {
             Some(place) => format!("success: every player's mean action {place}"),
+            None if best.both_sides => {
+                format!("success: from {} to {}", best.value - best.tolerance, best.value + best.tolerance)
+            }
             None => format!("success: from {} on", best.value - best.tolerance),
         };
         text += &format!("  best known: {} ({success}), {}\n", best.value, best.source);

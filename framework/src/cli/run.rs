@@ -216,6 +216,7 @@ fn manifest(folder: &Path, run: &Run, plugins: &Plugins) -> Manifest {
         best_known: entry.spec.best_known.as_ref().map(|best| BestKnown {
             value: best.value,
             tolerance: best.tolerance,
+            both_sides: best.both_sides,
             source: best.source.clone(),
             place: best.place.clone(),
         }),
@@ -246,6 +247,7 @@ fn manifest(folder: &Path, run: &Run, plugins: &Plugins) -> Manifest {
         steps: run.steps,
         instances: run.instances,
         evaluate_every: run.evaluate_every,
+        best_response: run.best_response,
         command: std::env::args().collect(),
         plugins: loaded.collect(),
         entries: entries.collect(),

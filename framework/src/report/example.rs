@@ -22,6 +22,7 @@ pub fn manifest(seeds: &[u64], labels: &[&str]) -> Manifest {
         best_known: Some(BestKnown {
             value: 10.0,
             tolerance: 0.5,
+            both_sides: false,
             source: "maximum of the reward".to_owned(),
             place: None,
         }),
@@ -44,6 +45,7 @@ pub fn manifest(seeds: &[u64], labels: &[&str]) -> Manifest {
         steps: 25,
         instances: 1,
         evaluate_every: 5,
+        best_response: 256,
         command: vec!["equiflow".to_owned(), "run".to_owned(), "runs/differential_game.ron".to_owned()],
         plugins: vec![PluginManifest { name: "gpi".into(), file: "libgpi.so".into(), build: "4567cdef".into() }],
         entries: labels.iter().map(entry).collect(),
@@ -54,7 +56,7 @@ pub fn manifest(seeds: &[u64], labels: &[&str]) -> Manifest {
 /// A best known return of 10 at (5, 5), each player within 0.5.
 pub fn at_five() -> BestKnown {
     let place = Some(Place { action: vec![vec![5.0]; 2], within: 0.5 });
-    BestKnown { value: 10.0, tolerance: 0.5, source: "the top of the hill".to_owned(), place }
+    BestKnown { value: 10.0, tolerance: 0.5, both_sides: false, source: "the top of the hill".to_owned(), place }
 }
 
 /// A seed without records.

@@ -50,6 +50,8 @@ pub struct Manifest {
     pub instances: usize,
     /// Training episodes between evaluations.
     pub evaluate_every: u64,
+    /// Strategies that a search for a best response tries: see [`BestResponse`](crate::nash::BestResponse).
+    pub best_response: usize,
     /// The command line, program first.
     pub command: Vec<String>,
     /// The plugins that were loaded.
@@ -174,6 +176,8 @@ pub struct BestKnown {
     pub value: f64,
     /// How far below `value` still counts as having reached it.
     pub tolerance: f64,
+    /// Whether more than so far above does not count, as where it is what an equilibrium pays.
+    pub both_sides: bool,
     /// Where the value is from.
     pub source: String,
     /// Where it is reached, if only there: then the mean joint action decides about success, not the return.

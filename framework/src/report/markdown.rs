@@ -62,7 +62,7 @@ fn figure(drawn: &Drawn) -> String {
 }
 
 fn budget_line(budget: &Budget) -> String {
-    let Budget { episodes, steps, instances, evaluate_every } = budget;
+    let Budget { episodes, steps, instances, evaluate_every, .. } = budget;
     let instances = if *instances == 1 { String::new() } else { format!(" in each of {instances} instances") };
     format!(
         "The same for every entry: {} episodes of {steps} steps per seed, that is {} environment steps{instances}; an \

@@ -9,11 +9,14 @@ use super::{
 use crate::game::Place;
 
 /// Whether one evaluation is a success: its mean joint action is in the place that the game gives; or, for games that
-/// give none, its mean-action return is at least the best known less the tolerance.
+/// give none, its mean-action return is not further below the best known than the tolerance, nor above where that counts.
 fn is_success(best: &BestKnown, evaluation: &Point, actions: Option<&JointAction>) -> bool {
     match &best.place {
         Some(place) => actions.is_some_and(|actions| is_in(place, actions)),
-        None => evaluation.value.is_finite() && evaluation.value >= best.value - best.tolerance,
+        None => {
+            let above = evaluation.value - best.value;
+            above.is_finite() && above >= -best.tolerance && !(best.both_sides && above > best.tolerance)
+        }
     }
 }
 
@@ -66,6 +69,11 @@ mod tests {
         for not_enough in [9.49, f64::NAN, f64::INFINITY] {
             assert_eq!(successes(&seed(&at[..1], not_enough), &value), [false], "{not_enough}");
         }
+        let equilibrium = BestKnown { both_sides: true, ..value.clone() };
+        for (paid, success) in [(9.49, false), (9.5, true), (10.5, true), (10.51, false)] {
+            assert_eq!(successes(&seed(&at[..1], paid), &equilibrium), [success], "{paid}");
+        }
+        assert_eq!(successes(&seed(&at[..1], 10.51), &value), [true], "more is better");
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub struct Budget {
     pub instances: usize,
     /// Training episodes between evaluations.
     pub evaluate_every: u64,
+    /// Strategies that a search for a best response tries: see [`BestResponse`](crate::nash::BestResponse).
+    pub best_response: usize,
 }
 
 impl Budget {
@@ -103,8 +105,8 @@ pub struct EntrySummary {
     /// The best return known for the game.
     pub best_known: Option<BestKnown>,
     /// How many seeds end in success: whose last evaluation has its mean joint action in the place of `best_known`, or,
-    /// where that has none, a return of at least `best_known.value - best_known.tolerance`. `None` without a best known
-    /// return, or when no seed was evaluated and none failed.
+    /// where that has none, a return of at least `best_known.value - best_known.tolerance` (and with `both_sides` at most so
+    /// far above it). `None` without a best known return, or when no seed was evaluated and none failed.
     pub success: Option<Share>,
     /// From which step on they do; `None` when `success` is.
     pub steps_to_success: Option<StepsToSuccess>,
@@ -159,8 +161,8 @@ impl Summary {
     /// Summarises a run's records.
     pub fn new(manifest: &Manifest, records: &Records) -> Self {
         let mut bootstrap = Bootstrap::default();
-        let Manifest { episodes, steps, instances, evaluate_every, .. } = *manifest;
-        let budget = Budget { episodes, steps, instances, evaluate_every };
+        let Manifest { episodes, steps, instances, evaluate_every, best_response, .. } = *manifest;
+        let budget = Budget { episodes, steps, instances, evaluate_every, best_response };
         let pairs = || manifest.entries.iter().zip(&records.entries);
         // All are evaluated at the same steps, until they fail.
         let curves = records.entries.iter().flat_map(|entry| &entry.seeds).map(|seed| &seed.mean_action.mean);

@@ -174,6 +174,13 @@ pub(super) fn lines(summary: &Summary) -> Vec<String> {
             "{what}: what the players could gain at the last evaluation, each by itself, summed over the players; \
              interquartile mean over the seeds that did not fail."
         ));
+        if entries.iter().filter_map(|entry| entry.nash_conv.as_ref()).any(|conv| conv.is_bound) {
+            lines.push(format!(
+                "lower bound: a grid and a local search, {} actions tried for each player (and step, where the game \
+                 repeats one).",
+                thousands(summary.budget.best_response as f64)
+            ));
+        }
     }
     for entry in entries {
         for failed in entry.failed_seeds.iter().take(3) {
@@ -207,11 +214,13 @@ pub(super) fn lines(summary: &Summary) -> Vec<String> {
 
 /// What counts as a success, and what it is a share of.
 fn criterion(best: &BestKnown) -> String {
-    let BestKnown { value, tolerance, source, place } = best;
+    let BestKnown { value, tolerance, both_sides, source, place } = best;
+    // Through f32's digits, so that 0.6 - 0.1 is 0.5 and not 0.49999999999999994.
+    let (least, most) = ((value - tolerance) as f32, (value + tolerance) as f32);
     let what = match place {
         Some(place) => format!("whose last evaluation has every player's mean action {place}"),
-        // Through f32's digits, so that 0.6 - 0.1 is 0.5 and not 0.49999999999999994.
-        None => format!("with a final return of at least {}", (value - tolerance) as f32),
+        None if *both_sides => format!("with a final return between {least} and {most}"),
+        None => format!("with a final return of at least {least}"),
     };
     format!("share of all seeds {what} [95% Wilson interval]; best known return {value} ({source}).")
 }
@@ -293,5 +302,18 @@ mod tests {
         assert!(text.contains("success in one: share of all seeds with a final return of at least 9.5"), "{text}");
         assert!(text.contains("success in two: ") && text.contains("within 0.5 of (5, 5)"), "{text}");
         assert_eq!(text.matches("from step ").count(), 2, "{text}");
+        let equilibrium = BestKnown { both_sides: true, place: None, ..example::at_five() };
+        assert!(criterion(&equilibrium).contains("with a final return between 9.5 and 10.5"));
+    }
+
+    #[test]
+    fn a_bound_of_nash_conv_is_told_with_what_was_spent_on_it() {
+        let mut summary = example::summary(&["a", "b"]);
+        assert!(!terminal(&summary).contains("lower bound"));
+        let estimate = summary.entries[0].final_return.clone();
+        summary.entries[0].nash_conv = Some(NashConv { is_bound: true, estimate });
+        let text = terminal(&summary);
+        assert!(text.contains("NashConv (lower bound)"), "{text}");
+        assert!(text.contains("lower bound: a grid and a local search, 256 actions tried for each player"), "{text}");
     }
 }

@@ -63,6 +63,7 @@ impl Game for MaxOfTwo {
         let best = BestKnown {
             value: 10.0,
             tolerance: 0.5,
+            both_sides: false,
             source: "the top of the narrow hill, (5, 5)".to_owned(),
             place: Some(Place { action: vec![vec![5.0], vec![5.0]], within: 0.5 }),
         };

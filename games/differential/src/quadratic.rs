@@ -23,7 +23,13 @@ impl Game for Quadratic {
     }
 
     fn spec(&self) -> GameSpec {
-        let best = BestKnown { value: 0.0, tolerance: 0.05, source: "the top of the hill".to_owned(), place: None };
+        let best = BestKnown {
+            value: 0.0,
+            tolerance: 0.05,
+            both_sides: false,
+            source: "the top of the hill".to_owned(),
+            place: None,
+        };
         GameSpec {
             common_reward: true,
             best_known: Some(best),

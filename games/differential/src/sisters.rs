@@ -79,6 +79,12 @@ sister! {
     common_reward: |_: &Self| true,
     best_known: |game: &Self| {
         let value = f64::from(game.bound) * f64::from(game.bound);
-        Some(BestKnown { value, tolerance: 0.05 * value, source: "both at the same end of the box".to_owned(), place: None })
+        Some(BestKnown {
+            value,
+            tolerance: 0.05 * value,
+            both_sides: false,
+            source: "both at the same end of the box".to_owned(),
+            place: None,
+        })
     }
 }

@@ -37,8 +37,13 @@ impl<R: Rules> Game for OneShot<R> {
         if spec.common_reward {
             let best = self.form.payoffs(0).iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let tolerance = 0.01 * best.abs().max(1e-3);
-            spec.best_known =
-                Some(BestKnown { value: best, tolerance, source: "the best cell".to_owned(), place: None });
+            spec.best_known = Some(BestKnown {
+                value: best,
+                tolerance,
+                both_sides: false,
+                source: "the best cell".to_owned(),
+                place: None,
+            });
         }
         spec
     }

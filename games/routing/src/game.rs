@@ -121,6 +121,7 @@ impl Game for Routing {
             BestKnown {
                 value,
                 tolerance: 0.01 * value.abs(),
+                both_sides: true,
                 source: "the Nash equilibrium, within 1% of its cost".to_owned(),
                 place: None,
             }

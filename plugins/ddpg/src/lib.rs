@@ -9,9 +9,10 @@
 //!
 //! Deviations from the paper: nothing is learned in the first `warmup` steps; no batch
 //! normalisation, no weight decay; actions enter the critic with the observation, not at its second layer. The defaults
-//! are those of the published results on differential games (the programs of Wen et al. 2019 and Tian et al. 2019), not
-//! those of the paper's own benchmarks (hidden 400-300, step sizes 1e-4 and 1e-3, soft updates of 0.001, batch 64,
-//! noise sigma 0.2), which a run file can set.
+//! are those of the published results on differential games (the program of Wen et al. 2019), but that its exploration goes
+//! with the size of the box and with the steps, and that it clips gradients to a norm of 0.5 (`runs/differential_game.ron`
+//! has all of it). They are not those of the paper's own benchmarks (hidden 400-300, step sizes 1e-4 and 1e-3, soft updates
+//! of 0.001, batch 64, noise sigma 0.2), which a run file can set.
 
 use equiflow::prelude::*;
 use equiflow_neural::{
@@ -29,7 +30,8 @@ params! {
         /// Adam's step size for the critic.
         critic_learning_rate: f64 = 1e-2,
         /// What both step sizes are multiplied by: falling, it quiets the policy in the end. `constant(..)`,
-        /// `geometric(from: .., hold: .., to: .., at: ..)` or `decay(floor: .., scale: .., rate: .., after: ..)`.
+        /// `geometric(from: .., hold: .., to: .., at: ..)`, `decay(floor: .., scale: .., rate: .., after: ..)` or
+        /// `stages([(0, ..), (1000, ..)])`.
         learning_rate_factor: Schedule = Schedule::Constant(1.0),
         /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
         max_grad_norm: Option<f64> = None,
@@ -52,6 +54,8 @@ params! {
         /// `ornstein_uhlenbeck(theta: .., sigma: .., dt: .., restart: ..)` or `gaussian(sigma: ..)`, sigma in units of the
         /// action.
         noise: Noise = Noise::default(),
+        /// What the noise is multiplied by: a schedule like `learning_rate_factor`.
+        noise_factor: Schedule = Schedule::Constant(1.0),
         /// True: the policy starts at the centre of its box, or uniform over its choices (last layer zero). False: where random
         /// weights put it.
         start_at_centre: bool = false,
@@ -114,6 +118,7 @@ impl<T: Real> Networks<T> {
                 last: if params.start_at_centre { LastLayer::Zeros } else { LastLayer::Same },
                 adam: adam(params.actor_learning_rate),
                 noise: params.noise,
+                noise_factor: &params.noise_factor,
                 warmup: params.warmup,
                 warmup_play: params.warmup_play,
                 regulariser: params.regulariser,
@@ -166,6 +171,7 @@ impl Algorithm for Ddpg {
             (params.batch, params.buffer, params.learn_every),
         )?;
         params.noise.check("noise")?;
+        params.noise_factor.check("noise_factor")?;
         check_penalty("regulariser", params.regulariser)
     }
 

@@ -38,7 +38,8 @@ params! {
         /// Adam's step size for the critic.
         critic_learning_rate: f64 = 3e-3,
         /// What both step sizes are multiplied by: falling, it quiets the policy in the end. `constant(..)`,
-        /// `geometric(from: .., hold: .., to: .., at: ..)` or `decay(floor: .., scale: .., rate: .., after: ..)`.
+        /// `geometric(from: .., hold: .., to: .., at: ..)`, `decay(floor: .., scale: .., rate: .., after: ..)` or
+        /// `stages([(0, ..), (1000, ..)])`.
         learning_rate_factor: Schedule = Schedule::Constant(1.0),
         /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
         max_grad_norm: Option<f64> = None,
@@ -64,8 +65,7 @@ params! {
         warmup_play: WarmupPlay = WarmupPlay::Policy,
         /// Environment steps between two updates.
         learn_every: u64 = 1,
-        /// What entropy is worth: `constant(..)`, `geometric(from: .., hold: .., to: .., at: ..)` or
-        /// `decay(floor: .., scale: .., rate: .., after: ..)`.
+        /// What entropy is worth: a schedule like `learning_rate_factor`.
         temperature: Schedule = Schedule::Geometric { from: 5.0, hold: 1_000, to: 0.1, at: 2_500 },
         /// Least standard deviation of its play, before the squashing into the box: `constant(..)` or another schedule. What
         /// stays wide shows the critic what other actions are worth, also where entropy is worth next to nothing.

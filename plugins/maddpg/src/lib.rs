@@ -11,10 +11,11 @@
 //! (`equiflow_neural::choice_actor` says how), and evaluations play the likeliest choice. A player of choices and one of a
 //! box can meet.
 //!
-//! Deviations from the paper: nothing is learned in the first `warmup` steps. The defaults are
-//! those of the published results on differential games (the programs of Wen et al. 2019 and Tian et al. 2019); the
-//! authors' own program on particle worlds has hidden 64-64, batch 1024, an update every 100 steps and a gradient norm
-//! of at most 0.5, which a run file can set.
+//! Deviations from the paper: nothing is learned in the first `warmup` steps. The defaults are those of the published
+//! results on differential games (the program of Wen et al. 2019), but that its exploration goes with the size of the box and
+//! with the steps, and that it clips gradients to a norm of 0.5 (`runs/differential_game.ron` has all of it). The authors' own
+//! program on particle worlds has hidden 64-64, batch 1024, an update every 100 steps and a gradient norm of at most 0.5,
+//! which a run file can set.
 
 use equiflow::prelude::*;
 use equiflow_neural::{
@@ -33,7 +34,8 @@ params! {
         /// Adam's step size for the critic.
         critic_learning_rate: f64 = 1e-2,
         /// What both step sizes are multiplied by: falling, it quiets the policy in the end. `constant(..)`,
-        /// `geometric(from: .., hold: .., to: .., at: ..)` or `decay(floor: .., scale: .., rate: .., after: ..)`.
+        /// `geometric(from: .., hold: .., to: .., at: ..)`, `decay(floor: .., scale: .., rate: .., after: ..)` or
+        /// `stages([(0, ..), (1000, ..)])`.
         learning_rate_factor: Schedule = Schedule::Constant(1.0),
         /// Largest gradient norm of a network and seed; a larger gradient is scaled down. None: no limit.
         max_grad_norm: Option<f64> = None,
@@ -56,6 +58,8 @@ params! {
         /// `ornstein_uhlenbeck(theta: .., sigma: .., dt: .., restart: ..)` or `gaussian(sigma: ..)`, sigma in units of the
         /// action.
         noise: Noise = Noise::default(),
+        /// What the noise is multiplied by: a schedule like `learning_rate_factor`.
+        noise_factor: Schedule = Schedule::Constant(1.0),
         /// True: the policy starts at the centre of its box, or uniform over its choices (last layer zero). False: where random
         /// weights put it.
         start_at_centre: bool = false,
@@ -121,6 +125,7 @@ impl<T: Real> Networks<T> {
                 last: if params.start_at_centre { LastLayer::Zeros } else { LastLayer::Same },
                 adam: adam(params.actor_learning_rate),
                 noise: params.noise,
+                noise_factor: &params.noise_factor,
                 warmup: params.warmup,
                 warmup_play: params.warmup_play,
                 regulariser: params.regulariser,
@@ -177,6 +182,7 @@ impl Algorithm for Maddpg {
             (params.batch, params.buffer, params.learn_every),
         )?;
         params.noise.check("noise")?;
+        params.noise_factor.check("noise_factor")?;
         check_penalty("regulariser", params.regulariser)
     }
 
