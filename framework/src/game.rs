@@ -238,14 +238,14 @@ impl Returns {
     }
 }
 
-/// The best return that is known to be reachable, averaged over the players.
+/// The best return that is known to be reachable, or, with `both_sides`, what an equilibrium pays; averaged over the players.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BestKnown {
     /// The return, in the game's own [`Returns`].
     pub value: f64,
     /// How far below counts as reached.
     pub tolerance: f64,
-    /// Whether so far above is the limit too, as where it is what an equilibrium pays.
+    /// Whether more than `tolerance` above is no success either, as where it is what an equilibrium pays.
     pub both_sides: bool,
     /// Where it comes from.
     pub source: String,

@@ -176,7 +176,7 @@ pub struct BestKnown {
     pub value: f64,
     /// How far below `value` still counts as having reached it.
     pub tolerance: f64,
-    /// Whether more than so far above does not count, as where it is what an equilibrium pays.
+    /// Whether more than `tolerance` above is no success either, as where it is what an equilibrium pays.
     pub both_sides: bool,
     /// Where the value is from.
     pub source: String,
