@@ -73,9 +73,60 @@ impl Game for Table {
     }
 }
 
+params! {
+    /// Predicts at random and holds all that it predicts likelier than its prior by the same factor.
+    pub struct TiltedParams {
+        /// The logarithm of that.
+        ratio: f32 = 0.0,
+    }
+}
+
+/// See [`TiltedParams`].
+#[derive(Component)]
+pub struct Tilted {
+    ratio: f32,
+    action: Space,
+    stream: Stream,
+}
+
+impl OpponentModel for Tilted {
+    type Params = TiltedParams;
+
+    fn check(_: &TiltedParams, _: &GameSpec, _: usize, _: usize) -> Result<(), Invalid> {
+        Ok(())
+    }
+    fn new(params: &TiltedParams, seat: &ModelSeat) -> Self {
+        Self { ratio: params.ratio, action: seat.action().clone(), stream: seat.streams("actions").remove(0) }
+    }
+    fn predict(&mut self, _: &[f32], actions: &mut [f32]) {
+        self.action.sample(&mut self.stream, actions);
+    }
+    fn sample(&mut self, _: &[f32], actions: &mut [f32], log_ratio: Option<&mut [f32]>) {
+        self.action.sample(&mut self.stream, actions);
+        log_ratio.into_iter().for_each(|ratios| ratios.fill(self.ratio));
+    }
+    fn mean(&mut self, _: &[f32], actions: &mut [f32]) {
+        actions.fill(0.0);
+    }
+    fn log_likelihood(&mut self, _: &[f32], _: &[f32], out: &mut [f64]) {
+        out.fill(0.0);
+    }
+    fn learn(&mut self, _: &ModelLesson) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+impl Checkpoint for Tilted {
+    fn save(&self, _: &mut Snapshot) {}
+    fn restore(&mut self, _: &Snapshot) -> Result<(), SnapshotError> {
+        Ok(())
+    }
+}
+
 fn register(app: &mut App) {
     app.register_game::<Table>("table");
     app.register_algorithm::<Gpi>("gpi");
+    app.register_opponent_model::<Tilted>("tilted");
 }
 
 /// Plays a run of one seed to its end.
@@ -156,15 +207,16 @@ fn conditional_policies_are_the_softmax_of_their_values() {
     }
 }
 
-/// While policies do not learn, all that the temperature changes is the entropy in Eq. 12's value of the next state: the
-/// values of two temperatures differ by (tau_1 - tau_2) H gamma / (1 - gamma) everywhere.
+/// While policies do not learn, the soft terms in Eq. 12's value of the next state are the same everywhere: values of two
+/// temperatures differ by (tau_1 - tau_2) H gamma / (1 - gamma), H the policy's entropy, and those of a model whose actions
+/// have log rho - log pihat = c by -c gamma / (1 - gamma) from those of one with c = 0.
 #[test]
-fn values_of_several_steps_hold_the_entropy_to_come() {
-    let values = |temperature: f64| {
+fn values_of_several_steps_hold_the_soft_terms_to_come() {
+    let values = |temperature: f64, ratio: f64| {
         let mut simulation = played(&format!(
             "Run(name: \"soft\", seeds: 1, episodes: 120, steps: 25, evaluate: (every: 120), game: sequential_max_of_two(),
-                 entries: [gpi(opponent_model: empirical(hidden: [8], window: 8), hidden: [32, 32], batch: 64,
-                               warmup: 1000000, temperature: constant({temperature}), discount: 0.8, target_rate: 0.05)])"
+                 entries: [gpi(opponent_model: tilted(ratio: {ratio:?}), hidden: [32, 32], batch: 64, warmup: 1000000,
+                               temperature: constant({temperature}), discount: 0.8, target_rate: 0.05)])"
         ));
         // At places and joint actions of all kinds.
         let mut stream = Stream::new(0, 0, "test", "places");
@@ -173,7 +225,14 @@ fn values_of_several_steps_hold_the_entropy_to_come() {
         let inquiry = Inquiry { observation: &observation, shown: &[&opponent[..]], samples: 1 };
         answers(&mut simulation, 0, &inquiry).values
     };
-    let (warm, cold) = (values(5.0), values(0.1));
+    let cold = values(0.1, 0.0);
+    let differs = |other: &[f32], expected: f64| {
+        assert!(expected.abs() > 5.0, "{expected}");
+        let differences: Vec<f64> = other.iter().zip(&cold).map(|(other, cold)| f64::from(other - cold)).collect();
+        let mean = differences.iter().sum::<f64>() / differences.len() as f64;
+        assert!((mean - expected).abs() < 0.05 * expected.abs(), "{mean}, expected {expected}");
+    };
+    differs(&values(0.1, 2.0), -2.0 * 0.8 / (1.0 - 0.8));
     // The initial policy: tanh(u), u normal with a sigma of 1.01; its entropy by the midpoint rule.
     let head = Head::new(&Space::cube(1, -1.0, 1.0));
     let points: Vec<f64> = (0..20_000).map(|k| (f64::from(k) + 0.5) / 10_000.0 - 1.0).collect();
@@ -181,11 +240,7 @@ fn values_of_several_steps_hold_the_entropy_to_come() {
     head.latent_of(&points, &mut latent);
     head.log_density(&[0.0, 0.0].repeat(points.len()), &latent, &mut density);
     let entropy: f64 = density.iter().map(|log| -log.exp() * log / 10_000.0).sum();
-    let expected = (5.0 - 0.1) * entropy * 0.8 / (1.0 - 0.8);
-    assert!(expected > 5.0, "{expected}");
-    let differences: Vec<f64> = warm.iter().zip(&cold).map(|(warm, cold)| f64::from(warm - cold)).collect();
-    let mean = differences.iter().sum::<f64>() / differences.len() as f64;
-    assert!((mean - expected).abs() < 0.05 * expected, "{mean}, expected {expected}");
+    differs(&values(5.0, 0.0), (5.0 - 0.1) * entropy * 0.8 / (1.0 - 0.8));
 }
 
 /// A network of NaN still chooses, so that nothing but the gradient tells.

@@ -7,8 +7,8 @@ use equiflow_neural::testing::{adam, assert_close, field, fixture, items, networ
 use super::networks::soft_value;
 use super::*;
 
-/// Two players who see `observation` numbers, the first with actions in `boxes[0]`.
-fn game(observation: usize, boxes: [(Vec<f32>, Vec<f32>); 2]) -> GameSpec {
+/// Players who see `observation` numbers, the first with actions in `boxes[0]`.
+fn game<const N: usize>(observation: usize, boxes: [(Vec<f32>, Vec<f32>); N]) -> GameSpec {
     let place =
         |(low, high)| Player { observation: Space::cube(observation, -1.0, 1.0), action: Space::Box { low, high } };
     GameSpec::repeated(boxes.map(place).to_vec())
@@ -19,7 +19,7 @@ fn two_updates_are_those_of_pytorch() {
     let file = fixture(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/update.json"));
     let number = |name: &str| file[name].as_f64().unwrap();
     let bound = |name: &str, i: usize| numbers(&file[name][i]).iter().map(|&x| x as f32).collect::<Vec<_>>();
-    let game = game(3, [0, 1].map(|i| (bound("low", i), bound("high", i))));
+    let game = game(3, [0, 1, 2].map(|i| (bound("low", i), bound("high", i))));
     let lane = Lane { run_seed: 0, seeds: vec![0, 1], instances: 1 };
     let seat = Seat { lane: &lane, game: &game, player: 1, tables: None };
     let settings =
@@ -38,11 +38,11 @@ fn two_updates_are_those_of_pytorch() {
         for (batch, after) in items(&file["batches"]).into_iter().zip(items(&variant["after"])) {
             let (batch, after) = (items(batch), items(after));
             let of = |name: &str| stack(&field(&batch, name));
-            let actions = [0, 1]
+            let actions = [0, 1, 2]
                 .map(|i| stack(&field(&batch, "action").into_iter().map(|agents| &agents[i]).collect::<Vec<_>>()));
             let transitions = Transitions {
                 observation: &of("observation"),
-                actions: &[&actions[0], &actions[1]],
+                actions: &[&actions[0], &actions[1], &actions[2]],
                 reward: &of("reward"),
                 terminated: &of("terminated"),
                 next_observation: &of("next_observation"),
