@@ -110,15 +110,15 @@ fn input_gradient(criterion: &mut Criterion) {
     });
 }
 
-/// A critic's step: forward, loss, parameter gradient, Adam.
+/// A critic's step: forward, loss, parameter gradient, Adam with the soft update.
 fn regress(criterion: &mut Criterion) {
     let mut group = group(criterion, "regress");
     for batch in BATCHES {
-        let mut critic = learner(&CRITIC);
-        let (input, target) = (numbers("input", batch * CRITIC[0]), numbers("target", batch));
+        let (mut critic, mut target) = (learner(&CRITIC), network(&CRITIC, "weights of the target"));
+        let (input, y) = (numbers("input", batch * CRITIC[0]), numbers("y", batch));
         group.throughput(Throughput::Elements((batch * (products(&CRITIC, 0) + parameter_products(&CRITIC))) as u64));
         group.bench_function(BenchmarkId::from_parameter(batch), |bencher| {
-            bencher.iter(|| critic.regress(black_box(&input), black_box(&target)));
+            bencher.iter(|| critic.regress(black_box(&input), black_box(&y), Some(target.follow(0.01))));
         });
     }
 }
@@ -135,7 +135,7 @@ fn ascend(criterion: &mut Criterion) {
         let mut input = numbers("input", batch * CRITIC[0]);
         group.throughput(Throughput::Elements((batch * operations) as u64));
         group.bench_function(BenchmarkId::from_parameter(batch), |bencher| {
-            bencher.iter(|| actor.ascend(&bounds, black_box(&observation), &mut critic, &mut input, 2..3));
+            bencher.iter(|| actor.ascend(&bounds, black_box(&observation), &mut critic, &mut input, 2..3, None));
         });
     }
 }
@@ -150,11 +150,13 @@ fn parameters(criterion: &mut Criterion) {
     let (mut values, gradient) = (online.values().to_vec(), numbers("gradient", count));
     for (name, max_grad_norm) in [("Adam", None), ("Adam, clipped", Some(0.5))] {
         let mut adam = Adam::new(AdamParams::new(LEARNING_RATE).clip(max_grad_norm), 1, count);
-        group.bench_function(name, |bencher| bencher.iter(|| adam.step(&mut values, black_box(&gradient))));
+        group.bench_function(name, |bencher| bencher.iter(|| adam.step(&mut values, black_box(&gradient), None)));
     }
 
-    let mut target = network(&CRITIC, "weights of the target");
-    group.bench_function("soft update", |bencher| bencher.iter(|| target.soft_update(black_box(&online), 0.01)));
+    let (mut adam, mut target) = (Adam::new(AdamParams::new(LEARNING_RATE), 1, count), values.clone());
+    group.bench_function("Adam with a soft update", |bencher| {
+        bencher.iter(|| adam.step(&mut values, black_box(&gradient), Some((&mut target, 0.01))));
+    });
 }
 
 /// Throughput in actions of one dimension.

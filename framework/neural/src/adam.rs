@@ -72,16 +72,18 @@ impl<T: Real> Adam<T> {
         self.factor = factor;
     }
 
-    /// One step of `parameters` `[S, P]` down `gradient` `[S, P]`; returns the gradient's norm per seed before clipping.
+    /// One step of `parameters` `[S, P]` down `gradient` `[S, P]`; returns the gradient's norm per seed before clipping. A
+    /// target `[S, P]` goes the given share of the way to what the parameters are after the step.
     ///
     /// A seed with a non-finite gradient ends with non-finite parameters; the others are not affected.
     ///
     /// # Panics
     ///
     /// If the lengths are not that of [`Adam::new`].
-    pub fn step(&mut self, parameters: &mut [T], gradient: &[T]) -> PerSeed {
+    pub fn step(&mut self, parameters: &mut [T], gradient: &[T], target: Option<(&mut [T], f64)>) -> PerSeed {
         let length = self.mean.len();
         assert!(parameters.len() == length && gradient.len() == length, "{length} parameters and as long a gradient");
+        assert!(target.as_ref().is_none_or(|(target, _)| target.len() == length), "as long a target");
         let AdamParams { learning_rate, beta1, beta2, epsilon, max_grad_norm } = self.params;
         self.steps += 1;
         let correction1 = 1.0 - beta1.powi(self.steps as i32);
@@ -92,6 +94,8 @@ impl<T: Real> Adam<T> {
         let number = T::from_f64;
 
         let per_seed = length / self.seeds;
+        let (target, share) = target.unwrap_or_default();
+        let mut targets = target.chunks_exact_mut(per_seed);
         let moments = self.mean.chunks_exact_mut(per_seed).zip(self.square.chunks_exact_mut(per_seed));
         let seeds = parameters.chunks_exact_mut(per_seed).zip(gradient.chunks_exact(per_seed)).zip(moments);
         let step = |((parameters, gradient), (mean, square)): ((&mut [T], &[T]), (&mut [T], &mut [T]))| {
@@ -111,6 +115,8 @@ impl<T: Real> Adam<T> {
                 new_square,
                 root,
                 epsilon,
+                target: targets.next().unwrap_or_default(),
+                share: number(share),
             });
             norm
         };
@@ -146,13 +152,13 @@ mod tests {
         let mut other = Adam::<f64>::new(AdamParams::new(0.125), 1, 4);
         adam.scale_learning_rate(0.5);
         for _ in 0..3 {
-            adam.step(&mut parameters, &gradient);
-            other.step(&mut smaller, &gradient);
+            adam.step(&mut parameters, &gradient, None);
+            other.step(&mut smaller, &gradient, None);
         }
         assert_eq!(parameters, smaller);
         adam.scale_learning_rate(1.0);
-        adam.step(&mut parameters, &gradient);
-        other.step(&mut smaller, &gradient);
+        adam.step(&mut parameters, &gradient, None);
+        other.step(&mut smaller, &gradient, None);
         let moved = |end: [f64; 4]| (0.625 - end[0]).abs();
         assert!((moved(parameters) / moved(smaller) - 2.0).abs() < 1e-6, "{parameters:?} {smaller:?}");
     }

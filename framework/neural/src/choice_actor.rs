@@ -91,7 +91,7 @@ impl<T: Real> ChoiceActor<T> {
 
     /// A step up the mean over the batch of `Q(input)`, where this actor's choices for `observation` `[S, B, O]` and Gumbel
     /// noise `[S, B, n]` are put, one-hot, into the columns `own` of the critic's input `[S, B, in]`; less the penalty. The
-    /// critic's network is unchanged.
+    /// critic's network is unchanged; the target goes `target_rate` of the way to the policy.
     ///
     /// # Panics
     /// If the noise is that of another batch.
@@ -102,8 +102,9 @@ impl<T: Real> ChoiceActor<T> {
         input: &mut [T],
         own: Range<usize>,
         noise: &[f64],
+        target_rate: f64,
     ) -> Step {
-        let Self { online: Density { learner, .. }, relaxed, gradient, .. } = self;
+        let Self { online: Density { learner, .. }, target, relaxed, gradient, .. } = self;
         let (seeds, n, width) = (learner.net.seeds(), own.len(), critic.net.sizes()[0]);
         let logits = learner.forward(observation);
         assert_eq!(logits.len(), noise.len(), "logits and their noise");
@@ -126,7 +127,7 @@ impl<T: Real> ChoiceActor<T> {
         let (batch, logits) = (logits.len() / n / seeds, logits.to_vec());
         let penalty = regularise(&logits, seeds, batch, self.regulariser / n as f64, gradient);
         loss.iter_mut().zip(penalty).for_each(|(loss, penalty)| *loss += penalty);
-        learner.descend(&loss, gradient)
+        learner.descend(&loss, gradient, Some(target.follow(target_rate)))
     }
 }
 

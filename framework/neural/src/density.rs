@@ -128,7 +128,7 @@ impl<T: Real> Density<T> {
         let pairs = self.weight.chunks_exact(count).zip(self.log_density.chunks_exact(count));
         let sums = pairs.map(|(weight, log)| -weight.iter().zip(log).map(|(w, x)| w * x).sum::<f64>());
         let loss: PerSeed = sums.zip(penalty).map(|(sum, penalty)| sum + penalty).collect();
-        self.learner.descend(&loss, &self.gradient)
+        self.learner.descend(&loss, &self.gradient, None)
     }
 }
 

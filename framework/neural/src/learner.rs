@@ -8,7 +8,7 @@ use crate::action_box::ActionBox;
 use crate::adam::{Adam, AdamParams};
 use crate::convert::numbers;
 use crate::losses::{PerSeed, mse, policy_loss};
-use crate::mlp::Mlp;
+use crate::mlp::{Follower, Mlp};
 use crate::pass::Pass;
 use crate::real::Real;
 use crate::threads::pin;
@@ -99,10 +99,14 @@ impl<T: Real> Learner<T> {
     }
 
     /// One step down a loss `[S]` whose gradient with respect to the outputs of the last forward pass, `[S, B, out]`, is
-    /// given: each seed's the gradient of its own loss.
-    pub fn descend(&mut self, loss: &[f64], output_gradient: &[T]) -> Step {
+    /// given: each seed's the gradient of its own loss. A target network goes along.
+    ///
+    /// # Panics
+    /// If the target is of other sizes.
+    pub fn descend(&mut self, loss: &[f64], output_gradient: &[T], target: Option<Follower<T>>) -> Step {
         self.net.backward(&mut self.pass, output_gradient, &mut self.gradient);
-        let gradient_norm = self.adam.step(self.net.values_mut(), &self.gradient);
+        let target = target.map(|target| target.of(self.net.sizes()));
+        let gradient_norm = self.adam.step(self.net.values_mut(), &self.gradient, target);
         Step { loss: loss.into(), gradient_norm }
     }
 
@@ -111,26 +115,32 @@ impl<T: Real> Learner<T> {
     pub fn step(&mut self, loss: &Tensor) -> Step {
         pin();
         let gradients = Tensor::run_backward(&[loss], &[self.net.leaf()], false, false);
-        let gradient_norm = self.adam.step(self.net.values_mut(), &numbers(&gradients[0]));
+        let gradient_norm = self.adam.step(self.net.values_mut(), &numbers(&gradients[0]), None);
         Step { loss: numbers(loss).into(), gradient_norm }
     }
 
-    /// A critic's step: down the mean over the batch of `(net(input) - target)^2`. Input `[S, B, in]`, target
-    /// `[S, B, out]`.
-    pub fn regress(&mut self, input: &[T], target: &[T]) -> Step {
+    /// A critic's step: down the mean over the batch of `(net(input) - y)^2`. Input `[S, B, in]`, `y` `[S, B, out]`. Its
+    /// target network goes along.
+    ///
+    /// # Panics
+    /// If the target network is of other sizes.
+    pub fn regress(&mut self, input: &[T], y: &[T], target: Option<Follower<T>>) -> Step {
         let mut output_gradient = std::mem::take(&mut self.output_gradient);
-        let loss = mse(self.net.seeds(), self.forward(input), target, &mut output_gradient);
-        let step = self.descend(&loss, &output_gradient);
+        let loss = mse(self.net.seeds(), self.forward(input), y, &mut output_gradient);
+        let step = self.descend(&loss, &output_gradient, target);
         self.output_gradient = output_gradient;
         step
     }
 
     /// A deterministic actor's step: up the mean over the batch of `Q(input)`, where this actor's action for
     /// `observation` `[S, B, obs]` is put into the columns `own` of the critic's input `[S, B, in]`. The critic's
-    /// network is unchanged.
+    /// network is unchanged, the actor's target network goes along.
     ///
     /// Source: Lillicrap et al. 2016, eq. 6; Lowe et al. 2017, eq. 5, where the other columns hold all observations and
     /// the other agents' actions from the batch.
+    ///
+    /// # Panics
+    /// If the target network is of other sizes.
     pub fn ascend(
         &mut self,
         bounds: &ActionBox<T>,
@@ -138,6 +148,7 @@ impl<T: Real> Learner<T> {
         critic: &mut Learner<T>,
         input: &mut [T],
         own: Range<usize>,
+        target: Option<Follower<T>>,
     ) -> Step {
         let (seeds, width) = (self.net.seeds(), critic.net.sizes()[0]);
         let mut gradient = std::mem::take(&mut self.output_gradient);
@@ -151,7 +162,7 @@ impl<T: Real> Learner<T> {
         gradient.clear();
         gradient.extend_from_slice(self.pass.output());
         bounds.squash_backward(&mut gradient, by_action);
-        let step = self.descend(&loss, &gradient);
+        let step = self.descend(&loss, &gradient, target);
         self.output_gradient = gradient;
         step
     }
@@ -222,7 +233,7 @@ mod tests {
             let (mut critic, mut auto) = (new(&[5, 8, 6, outputs]), new(&[5, 8, 6, outputs]));
             let ((x, x_tensor), (y, y_tensor)) = (batch(seeds, 5), batch(seeds, outputs));
             for _ in 0..3 {
-                let step = critic.regress(&x, &y);
+                let step = critic.regress(&x, &y, None);
                 let auto_step = auto.step(&mean(&(auto.net.forward(&x_tensor) - &y_tensor).square()));
                 assert_same(&step, &critic, &auto_step, &auto);
             }
@@ -232,7 +243,7 @@ mod tests {
             let (mut actor, mut auto) = (new(&[3, 8, 2]), new(&[3, 8, 2]));
             let (observation, observation_tensor) = batch(seeds, 3);
             for _ in 0..3 {
-                let step = actor.ascend(&bounds, &observation, &mut critic, &mut x.clone(), 2..4);
+                let step = actor.ascend(&bounds, &observation, &mut critic, &mut x.clone(), 2..4, None);
                 let (centre, half) = (Tensor::from_slice(&[0.0, 2.5]), Tensor::from_slice(&[1.0, 2.5]));
                 let action = auto.net.forward(&observation_tensor).tanh() * half + centre;
                 let input = Tensor::cat(&[x_tensor.narrow(2, 0, 2), action, x_tensor.narrow(2, 4, 1)], 2);

@@ -99,7 +99,7 @@ pub use input::{Block, seed_rows, side_by_side, told};
 pub use kernel::elementwise::{exp, tanh};
 pub use learner::{Learner, Step};
 pub use losses::{PerSeed, mse, policy_loss, td_target};
-pub use mlp::{LastLayer, Mlp};
+pub use mlp::{Follower, LastLayer, Mlp};
 pub use noise::{Explorer, Noise};
 pub use pass::Pass;
 pub use policy::Policy;

@@ -7,7 +7,6 @@
 
 use crate::convert::{restore_array, save_array};
 use crate::kernel::Flat;
-use crate::kernel::elementwise::approach;
 use crate::pass::{Gradient, Layers, Pass};
 use crate::real::Real;
 use crate::threads::pin;
@@ -190,14 +189,25 @@ impl<T: Real> Mlp<T> {
         self.parameters.seeds()
     }
 
-    /// `self <- self + tau (online - self)` (Lillicrap et al. 2016, algorithm 1).
-    ///
-    /// # Panics
-    ///
-    /// If the networks are of different sizes.
-    pub fn soft_update(&mut self, online: &Mlp<T>, tau: f64) {
-        assert_eq!(self.sizes, online.sizes, "a target follows a network of its own sizes");
-        approach(self.parameters.values_mut(), online.parameters.values(), T::from_f64(tau));
+    /// This network as the target that a [`Learner`](crate::Learner) takes along in its step.
+    pub fn follow(&mut self, rate: f64) -> Follower<'_, T> {
+        Follower { target: self, rate }
+    }
+}
+
+/// A target network that follows a learner's network in the same pass as the optimiser's step, which waits for its divisions
+/// anyway: `target <- target + rate (online - target)` (Lillicrap et al. 2016, algorithm 1), `online` as after the step.
+#[derive(Debug)]
+pub struct Follower<'a, T = f32> {
+    target: &'a mut Mlp<T>,
+    rate: f64,
+}
+
+impl<'a, T: Real> Follower<'a, T> {
+    /// The target's parameters, `[S, P]`, and the rate, for the step of a network of these sizes.
+    pub(crate) fn of(self, sizes: &[usize]) -> (&'a mut [T], f64) {
+        assert_eq!(self.target.sizes, sizes, "a target follows a network of its own sizes");
+        (self.target.values_mut(), self.rate)
     }
 }
 
@@ -255,14 +265,5 @@ mod tests {
         assert_eq!(Snapshot::of(&other), Snapshot::of(&net));
         let mut wider = Mlp::<f32>::new(&[3, 9, 2], LastLayer::Same, &mut streams(&[3, 4]));
         assert!(wider.restore(&Snapshot::of(&net)).is_err());
-    }
-
-    #[test]
-    fn a_soft_update_goes_the_fraction_tau_of_the_way() {
-        let online = Mlp::<f64>::new(&[1, 1], LastLayer::Same, &mut streams(&[1]));
-        let mut target = Mlp::<f64>::new(&[1, 1], LastLayer::Zeros, &mut streams(&[1]));
-        target.soft_update(&online, 0.25);
-        assert!(target.parameters().allclose(&(online.parameters() * 0.25), 1e-15, 0.0, false));
-        assert!(!target.leaf().requires_grad());
     }
 }

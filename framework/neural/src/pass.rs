@@ -2,7 +2,8 @@
 //!
 //! Both go seed by seed, so that a seed's bits do not depend on the others, and block by block: a block's rows go through all
 //! layers while they are in the caches. Products leave out what is multiplied by zero (see [`kernel`](crate::kernel)). A
-//! batch of very few rows goes forward row by row.
+//! batch of very few rows goes forward row by row. What is of no use after a pass is computed in buffers that all networks of a
+//! thread share, so that it stays in the caches too.
 
 use crate::kernel::affine::{self, Epilogue};
 use crate::kernel::{Rows, Vector, WORD, Work, outer, yardstick};
@@ -27,14 +28,21 @@ pub struct Pass<T = f32> {
     batch: usize,
     /// Whether a backward pass can follow.
     kept: bool,
-    /// The input of each layer: `[S * B, width]`, or that of the block at hand where nothing is kept.
+    /// The input of each layer, `[S * B, width]`, if a backward pass can follow.
+    inputs: Vec<Rows<T>>,
+    /// `[S, B, out]`
+    output: Vec<T>,
+}
+
+/// What a pass needs while it lasts, in buffers of a thread.
+#[derive(Debug, Default)]
+pub struct Scratch<T> {
+    /// The input of each layer for the block at hand, where nothing is kept.
     inputs: Vec<Rows<T>>,
     /// The output of the last layer of one block.
     last: Rows<T>,
     /// A layer's input and output, where a batch goes row by row.
     row: [Vec<T>; 2],
-    /// `[S, B, out]`
-    output: Vec<T>,
     /// The layers of a seed: forward `[in + 1, out]`, the bias last; on the way back the weight transposed, `[out, in]`.
     weights: Vec<Rows<T>>,
     /// Of the backward pass of a block: the gradients with respect to a layer's output and input.
@@ -73,8 +81,7 @@ impl<'a, T: Real> Layers<'a, T> {
 
     /// The layers of a seed, each with its bias as its last row.
     #[inline(always)]
-    fn pack<V: Vector<Element = T>>(&self, seed: usize, to: &mut Vec<Rows<T>>) {
-        to.resize_with(self.count(), Rows::default);
+    fn pack<V: Vector<Element = T>>(&self, seed: usize, to: &mut [Rows<T>]) {
         let mut rest = self.seed(seed);
         for (to, size) in to.iter_mut().zip(self.sizes.windows(2)) {
             let (layer, after) = rest.split_at((size[0] + 1) * size[1]);
@@ -86,8 +93,7 @@ impl<'a, T: Real> Layers<'a, T> {
 
     /// The weights of a seed transposed, but those of the first layer: of these, some rows.
     #[inline(always)]
-    fn pack_transposed<V: Vector<Element = T>>(&self, seed: usize, inputs: Range<usize>, to: &mut Vec<Rows<T>>) {
-        to.resize_with(self.count(), Rows::default);
+    fn pack_transposed<V: Vector<Element = T>>(&self, seed: usize, inputs: Range<usize>, to: &mut [Rows<T>]) {
         let mut rest = self.seed(seed);
         for (layer, (to, size)) in to.iter_mut().zip(self.sizes.windows(2)).enumerate() {
             let (parameters, after) = rest.split_at((size[0] + 1) * size[1]);
@@ -121,15 +127,16 @@ impl<T: Real> Pass<T> {
         assert!(x.len() == rows * width && rows.is_multiple_of(seeds), "an input of [{seeds}, B, {width}]");
         self.batch = rows / seeds;
         self.kept = keep;
-        let held = if keep { rows } else { FORWARD_ROWS.min(self.batch) };
-        self.inputs.resize_with(layers.count(), Rows::default);
-        for (input, width) in self.inputs.iter_mut().zip(layers.sizes) {
-            input.shape(held, *width);
-        }
-        let out = layers.sizes[layers.count()];
-        self.last.shape(FORWARD_ROWS.min(self.batch), out);
+        let (out, block) = (layers.sizes[layers.count()], FORWARD_ROWS.min(self.batch));
         self.output.resize(rows * out, T::default());
-        T::forward(Forward { pass: self, layers, x });
+        T::scratch(|scratch| {
+            let (inputs, held) = if keep { (&mut self.inputs, rows) } else { (&mut scratch.inputs, block) };
+            for (input, width) in at_least(layers.count(), inputs).iter_mut().zip(layers.sizes) {
+                input.shape(held, *width);
+            }
+            scratch.last.shape(block, out);
+            T::forward(Forward { pass: self, scratch, layers, x });
+        });
     }
 
     /// The backward pass for the last forward pass, given the gradient with respect to its output, `[S, B, out]`. The
@@ -143,13 +150,14 @@ impl<T: Real> Pass<T> {
             Gradient::Input(columns, out) => (out.len(), seeds * batch * columns.len()),
         };
         assert_eq!(numbers.0, numbers.1, "the length of a gradient");
-        T::backward(Backward { pass: self, layers, output_gradient, gradient });
+        T::scratch(|scratch| T::backward(Backward { pass: self, scratch, layers, output_gradient, gradient }));
     }
 }
 
 /// A forward pass, with room for all that it writes.
 pub struct Forward<'a, T> {
     pass: &'a mut Pass<T>,
+    scratch: &'a mut Scratch<T>,
     layers: Layers<'a, T>,
     x: &'a [T],
 }
@@ -160,8 +168,11 @@ impl<T: Real> Work<T> for Forward<'_, T> {
         if self.pass.batch <= FEW {
             return self.row_by_row::<V>();
         }
-        let Self { pass: Pass { batch, kept, inputs, last, output, weights, .. }, layers, x } = self;
+        let Self { pass: Pass { batch, kept, inputs, output }, scratch, layers, x } = self;
+        let Scratch { inputs: block, last, weights, .. } = scratch;
         let (batch, count) = (*batch, layers.count());
+        let inputs = if *kept { &mut inputs[..count] } else { &mut block[..count] };
+        let weights = at_least(count, weights);
         let (width, out) = (layers.sizes[0], layers.sizes[count]);
         let mut products = 0;
         for seed in 0..layers.seeds {
@@ -191,19 +202,20 @@ impl<T: Real> Forward<'_, T> {
     /// The same for a batch of few rows, for which it does not pay to copy the layers.
     #[inline(always)]
     fn row_by_row<V: Vector<Element = T>>(self) {
-        let Self { pass: Pass { batch, kept, inputs, output, row: [from, to], .. }, layers, x } = self;
+        let Self { pass: Pass { batch, kept, inputs, output }, scratch, layers, x } = self;
+        let [from, to] = &mut scratch.row;
         let (width, out) = (layers.sizes[0], layers.sizes[layers.count()]);
         count_products(2 * (x.len() / width * layers.weights()) as u64, yardstick);
         for (index, (x, output)) in x.chunks_exact(width).zip(output.chunks_exact_mut(out)).enumerate() {
             from.clear();
             from.extend_from_slice(x);
             let mut rest = layers.seed(index / *batch);
-            for (layer, input) in inputs.iter_mut().enumerate() {
+            for (layer, size) in layers.sizes.windows(2).enumerate() {
                 if *kept {
-                    input.fill::<V>(index, from);
-                    input.mark::<V>(index..index + 1);
+                    inputs[layer].fill::<V>(index, from);
+                    inputs[layer].mark::<V>(index..index + 1);
                 }
-                let n = layers.sizes[layer + 1];
+                let n = size[1];
                 let (weight, after) = rest.split_at(from.len() * n);
                 let (bias, after) = after.split_at(n);
                 rest = after;
@@ -219,6 +231,7 @@ impl<T: Real> Forward<'_, T> {
 /// A backward pass, with room for all that it writes.
 pub struct Backward<'a, T> {
     pass: &'a mut Pass<T>,
+    scratch: &'a mut Scratch<T>,
     layers: Layers<'a, T>,
     output_gradient: &'a [T],
     gradient: Gradient<'a, T>,
@@ -227,10 +240,10 @@ pub struct Backward<'a, T> {
 impl<T: Real> Work<T> for Backward<'_, T> {
     #[inline(always)]
     fn run<V: Vector<Element = T>>(self) {
-        let Self { pass, layers, output_gradient, mut gradient } = self;
-        let Pass { batch, inputs, weights, gradients: [g, before], sums, bits, .. } = pass;
+        let Self { pass: Pass { batch, inputs, .. }, scratch, layers, output_gradient, mut gradient } = self;
+        let Scratch { weights, gradients: [g, before], sums, bits, .. } = scratch;
         let (batch, count) = (*batch, layers.count());
-        let out = layers.sizes[count];
+        let (out, inputs, weights) = (layers.sizes[count], &inputs[..count], at_least(count, weights));
         let wanted = match &gradient {
             Gradient::Parameters(_) => 0..0,
             Gradient::Input(columns, _) => columns.clone(),
@@ -274,6 +287,14 @@ impl<T: Real> Work<T> for Backward<'_, T> {
         }
         count_products(2 * products as u64, yardstick);
     }
+}
+
+/// The first so many matrices, with new ones where there are fewer.
+fn at_least<T: Real>(count: usize, matrices: &mut Vec<Rows<T>>) -> &mut [Rows<T>] {
+    if matrices.len() < count {
+        matrices.resize_with(count, Rows::default);
+    }
+    &mut matrices[..count]
 }
 
 #[cfg(test)]
@@ -322,18 +343,22 @@ mod tests {
     #[test]
     fn a_pass_serves_networks_and_batches_in_turn() {
         let net = |sizes: &[usize]| Mlp::<f32>::new(sizes, LastLayer::Same, &mut [ChaCha8Rng::seed_from_u64(7)]);
-        let (small, large) = (net(&[3, 20, 1]), net(&[5, 40, 30, 2]));
-        let gradient = |net: &Mlp<f32>, rows: usize, pass: &mut Pass| {
-            let (x, slopes) = (batch(rows * net.sizes()[0]), batch(rows * net.sizes()[net.sizes().len() - 1]));
+        let (small, large) = (&[3, 20, 1][..], &[5, 40, 30, 2][..]);
+        let gradient = |sizes: &[usize], rows: usize, pass: &mut Pass| {
+            let net = net(sizes);
+            let (x, slopes) = (batch(rows * sizes[0]), batch(rows * sizes[sizes.len() - 1]));
             let mut gradient = vec![f32::NAN; net.values().len()];
             net.predict_for_gradient(&x, pass);
             net.backward(pass, &slopes, &mut gradient);
             gradient
         };
         let mut pass = Pass::default();
-        for (net, rows) in [(&large, 70), (&small, 3), (&large, 2), (&small, 40), (&large, 1), (&small, 70)] {
-            assert_eq!(gradient(net, rows, &mut pass), gradient(net, rows, &mut Pass::default()), "{rows} rows");
-            large.predict(&batch(5 * rows), &mut pass);
+        for (sizes, rows) in [(large, 70), (small, 3), (large, 2), (small, 40), (large, 1), (small, 70)] {
+            // In buffers that nobody used: a thread has its own.
+            let alone = || gradient(sizes, rows, &mut Pass::default());
+            let expected = std::thread::scope(|scope| scope.spawn(alone).join().unwrap());
+            assert_eq!(gradient(sizes, rows, &mut pass), expected, "{rows} rows");
+            net(large).predict(&batch(5 * rows), &mut pass);
         }
     }
 

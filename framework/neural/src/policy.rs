@@ -61,7 +61,7 @@ impl<T: Real> Policy<T> {
     }
 
     /// A step up the mean over the batch of `Q(input)` with this policy's actions in the columns `own`: see
-    /// [`Learner::ascend`] and [`ChoiceActor::ascend`].
+    /// [`Learner::ascend`] and [`ChoiceActor::ascend`]. The target network goes `target_rate` of the way to it.
     pub fn ascend(
         &mut self,
         observation: &[T],
@@ -69,10 +69,14 @@ impl<T: Real> Policy<T> {
         input: &mut [T],
         own: Range<usize>,
         noise: &[f64],
+        target_rate: f64,
     ) -> Step {
         match self {
-            Self::Box(actor) => actor.online.ascend(&actor.bounds, observation, critic, input, own),
-            Self::Choices(actor) => actor.ascend(observation, critic, input, own, noise),
+            Self::Box(actor) => {
+                let target = Some(actor.target.follow(target_rate));
+                actor.online.ascend(&actor.bounds, observation, critic, input, own, target)
+            }
+            Self::Choices(actor) => actor.ascend(observation, critic, input, own, noise, target_rate),
         }
     }
 
@@ -101,14 +105,6 @@ impl<T: Real> Policy<T> {
         match self {
             Self::Box(actor) => &actor.target,
             Self::Choices(actor) => &actor.target,
-        }
-    }
-
-    /// Moves the target network towards the network.
-    pub fn soft_update(&mut self, rate: f64) {
-        match self {
-            Self::Box(actor) => actor.target.soft_update(&actor.online.net, rate),
-            Self::Choices(actor) => actor.target.soft_update(&actor.online.learner.net, rate),
         }
     }
 

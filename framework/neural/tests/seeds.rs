@@ -29,8 +29,8 @@ fn learn(seeds: &[u64]) -> [Learner; 2] {
     let mut critic = Learner::new(network(&[3, 100, 100, 1], seeds), params);
     let (observation, mut input, y) = (batch(seeds, 2), batch(seeds, 3), batch(seeds, 1));
     for _ in 0..5 {
-        assert_eq!(critic.regress(&input, &y).failed().count(), 0);
-        assert_eq!(actor.ascend(&bounds, &observation, &mut critic, &mut input, 2..3).failed().count(), 0);
+        assert_eq!(critic.regress(&input, &y, None).failed().count(), 0);
+        assert_eq!(actor.ascend(&bounds, &observation, &mut critic, &mut input, 2..3, None).failed().count(), 0);
     }
     [actor, critic]
 }
@@ -72,8 +72,8 @@ fn a_seed_that_fails_is_reported_and_leaves_the_others_alone() {
     let mut bad = y.clone();
     bad[BATCH + 5] = f32::NAN;
     for _ in 0..2 {
-        assert_eq!(sick.regress(&x, &bad).failed().collect::<Vec<_>>(), [1]);
-        assert_eq!(healthy.regress(&x, &y).failed().count(), 0);
+        assert_eq!(sick.regress(&x, &bad, None).failed().collect::<Vec<_>>(), [1]);
+        assert_eq!(healthy.regress(&x, &y, None).failed().count(), 0);
     }
     let count = sick.net.values().len() / 3;
     for seed in [0, 2] {
@@ -88,6 +88,6 @@ fn an_actors_step_leaves_the_critic_as_it_was() {
     let mut actor = Learner::new(network(&[2, 8, 1], &[1]), AdamParams::new(1e-2));
     let mut critic = Learner::new(network(&[3, 8, 1], &[1]), AdamParams::new(1e-2));
     let before = Snapshot::of(&critic);
-    actor.ascend(&bounds, &batch(&[1], 2), &mut critic, &mut batch(&[2], 3), 2..3);
+    actor.ascend(&bounds, &batch(&[1], 2), &mut critic, &mut batch(&[2], 3), 2..3, None);
     assert_eq!(Snapshot::of(&critic), before);
 }

@@ -142,16 +142,13 @@ impl<T: Real> Networks<T> {
         join(rows, [batch.next_observation, &told(head, next_action)].into_iter(), input);
         let q_next = critic_target.predict(input, pass);
         td_target(batch.reward, batch.terminated, discount, q_next, y);
-        // Critic: down the mean of (Q(o, a) - y)^2.
+        // Critic: down the mean of (Q(o, a) - y)^2. The targets go along: theta' <- tau theta + (1 - tau) theta'.
         join(rows, [batch.observation, batch.action].into_iter(), input);
-        let critic_step = critic.regress(input, y);
+        let critic_step = critic.regress(input, y, Some(critic_target.follow(target_rate)));
         // Actor: up the mean of Q(o, mu(o)).
         let seen = batch.observation.len() / rows;
         let own = seen..seen + head.features();
-        let actor_step = actor.ascend(batch.observation, critic, input, own, noise);
-        // Targets: theta' <- tau theta + (1 - tau) theta'.
-        critic_target.soft_update(&critic.net, target_rate);
-        actor.soft_update(target_rate);
+        let actor_step = actor.ascend(batch.observation, critic, input, own, noise, target_rate);
         (critic_step, actor_step)
     }
 }

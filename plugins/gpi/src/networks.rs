@@ -84,7 +84,7 @@ impl<T: Real> Networks<T> {
         side_by_side(&blocks, out);
     }
 
-    /// One update of Algorithm 2: critic, policy, target. The noise is of a' and of a, `[S, B, width]`.
+    /// One update of Algorithm 2: critic and its target, policy. The noise is of a' and of a, `[S, B, width]`.
     pub fn update(&mut self, batch: &Transitions<T>, noise: [&[f64]; 2], settings: &Settings) -> (Step, Option<Step>) {
         let width = batch.observation.len() / batch.reward.len();
         let mut room = std::mem::take(&mut self.room);
@@ -93,7 +93,8 @@ impl<T: Real> Networks<T> {
         td_target(batch.reward, batch.terminated, settings.discount, &room.value, &mut room.target);
         // Critic: down the mean of (Q(s, a, b) - y)^2.
         self.critic_input(batch.observation, width, batch.action, batch.opponents, 1, &mut room.input);
-        let critic = self.critic.regress(&room.input, &room.target);
+        let target = self.critic_target.follow(settings.target_rate);
+        let critic = self.critic.regress(&room.input, &room.target, Some(target));
         // Policy, Eqs. 11 and 13: down the mean of tau log pi(a|s,b) - Q(s, a, b), b ~ rho, a ~ pi.
         let policy = settings.policy_learns.then(|| {
             self.policy_input(batch.observation, width, batch.predicted, &mut room.input);
@@ -105,7 +106,6 @@ impl<T: Real> Networks<T> {
             room.input = input;
             step
         });
-        self.critic_target.soft_update(&self.critic.net, settings.target_rate);
         self.room = room;
         (critic, policy)
     }
@@ -211,7 +211,7 @@ impl<T: Real> Networks<T> {
         let penalty = regularise(outputs, seeds, size, settings.regulariser, &mut room.gradient);
         let means = room.row_loss.chunks_exact(size).map(|rows| rows.iter().sum::<f64>() / size as f64);
         let loss: PerSeed = means.zip(penalty).map(|(mean, penalty)| mean + penalty).collect();
-        self.policy.learner.descend(&loss, &room.gradient)
+        self.policy.learner.descend(&loss, &room.gradient, None)
     }
 }
 

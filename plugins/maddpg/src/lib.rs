@@ -147,17 +147,14 @@ impl<T: Real> Networks<T> {
         joint(&batch.next_observations, &batch.next_actions, batch.reward.len(), input);
         let q_next = critic_target.predict(input, pass);
         td_target(batch.reward, batch.terminated, discount, q_next, y);
-        // Critic: down the mean of (Q_i(o, a) - y)^2.
+        // Critic: down the mean of (Q_i(o, a) - y)^2. The targets go along: theta' <- tau theta + (1 - tau) theta'.
         joint(&batch.observations, &batch.actions, batch.reward.len(), input);
-        let critic_step = critic.regress(input, y);
+        let critic_step = critic.regress(input, y, Some(critic_target.follow(target_rate)));
         // Actor, Eq. 5: up the mean of Q_i(o, a) with a_i = mu_i(o_i), the others' actions as they were played.
         let width = |parts: &[&[T]]| parts.iter().map(|part| part.len() / batch.reward.len()).sum::<usize>();
         let start = width(&batch.observations) + width(&batch.actions[..*player]);
         let own = start..start + heads[*player].features();
-        let actor_step = actor.ascend(batch.observations[*player], critic, input, own, noise);
-        // Targets: theta' <- tau theta + (1 - tau) theta'.
-        critic_target.soft_update(&critic.net, target_rate);
-        actor.soft_update(target_rate);
+        let actor_step = actor.ascend(batch.observations[*player], critic, input, own, noise, target_rate);
         (critic_step, actor_step)
     }
 }

@@ -114,18 +114,17 @@ impl<T: Real> Networks<T> {
         }
     }
 
-    /// One update: critic, sampler, target.
+    /// One update: critic and its target, sampler.
     pub fn update(&mut self, batch: &Transitions<T>, noise: &Noise<T>, settings: &Settings) -> Update {
         let mut room = std::mem::take(&mut self.room);
         // y = r + gamma V(o')
         self.next_value(batch, &noise.uniform, settings.temperature, &mut room);
         td_target(batch.reward, batch.terminated, settings.discount, &room.value, &mut room.target);
-        // Critic: down the mean of (Q(o, a) - y)^2.
+        // Critic: down the mean of (Q(o, a) - y)^2. The target goes along: theta' <- tau theta + (1 - tau) theta'.
         join(batch.reward.len(), [batch.observation].iter().chain(batch.actions).copied(), &mut room.input);
-        let critic = self.critic.regress(&room.input, &room.target);
+        let target = self.critic_target.follow(settings.target_rate);
+        let critic = self.critic.regress(&room.input, &room.target, Some(target));
         let (sampler, value) = self.follow_density(batch, noise, settings.temperature, &mut room);
-        // Target: theta' <- tau theta + (1 - tau) theta'.
-        self.critic_target.soft_update(&self.critic.net, settings.target_rate);
         self.room = room;
         Update { critic, sampler, value }
     }
@@ -192,7 +191,7 @@ impl<T: Real> Networks<T> {
         let back = room.direction.iter().zip(&room.moved).map(|(phi, y)| -phi * (1.0 - y * y) / per_seed as f64);
         room.gradient.clear();
         room.gradient.extend(back.map(T::from_f64));
-        (self.sampler.descend(&loss, &room.gradient), value)
+        (self.sampler.descend(&loss, &room.gradient, None), value)
     }
 
     /// The player's own part of joint actions sampled with the given noise `[rows, D]`.

@@ -1,8 +1,9 @@
 //! The choice of the processor's instructions, at run time.
 
-use super::elementwise::{Approach, Descent, Exp, SumOfSquares, Tanh};
+use super::elementwise::{Descent, Exp, SumOfSquares, Tanh};
 use super::vector::{Portable, Vector};
-use crate::pass::{Backward, Forward};
+use crate::pass::{Backward, Forward, Scratch};
+use std::cell::RefCell;
 
 /// Something to compute with vectors of whatever length the processor has.
 pub trait Work<T> {
@@ -20,14 +21,15 @@ pub trait Kernels: Sized {
     fn backward(work: Backward<Self>);
     /// A step of the optimiser.
     fn descend(work: Descent<Self>);
-    /// A soft update.
-    fn approach(work: Approach<Self>);
     /// The square of a norm.
     fn sum_of_squares(work: SumOfSquares<Self>);
     /// Hyperbolic tangents.
     fn tanh_all(work: Tanh<Self>);
     /// Exponentials.
     fn exp_all(work: Exp<Self>);
+
+    /// The thread's buffers for a pass, which no other may begin in.
+    fn scratch(pass: impl FnOnce(&mut Scratch<Self>));
 }
 
 macro_rules! kernels {
@@ -39,13 +41,20 @@ macro_rules! kernels {
                     $run(work);
                 }
             )*
+
+            fn scratch(pass: impl FnOnce(&mut Scratch<$type>)) {
+                thread_local! {
+                    static SCRATCH: RefCell<Scratch<$type>> = RefCell::default();
+                }
+                SCRATCH.with_borrow_mut(pass);
+            }
         }
     };
 }
 
-kernels!(f32, run_f32: forward(Forward), backward(Backward), descend(Descent), approach(Approach),
+kernels!(f32, run_f32: forward(Forward), backward(Backward), descend(Descent),
     sum_of_squares(SumOfSquares), tanh_all(Tanh), exp_all(Exp));
-kernels!(f64, run_f64: forward(Forward), backward(Backward), descend(Descent), approach(Approach),
+kernels!(f64, run_f64: forward(Forward), backward(Backward), descend(Descent),
     sum_of_squares(SumOfSquares), tanh_all(Tanh), exp_all(Exp));
 
 /// Sets of instructions that there are vectors of `f32` for.

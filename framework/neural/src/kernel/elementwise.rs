@@ -34,28 +34,7 @@ impl<T: Real> Work<T> for SumOfSquares<'_, T> {
     }
 }
 
-/// `to <- to + share (from - to)`.
-pub fn approach<T: Real>(to: &mut [T], from: &[T], share: T) {
-    T::approach(Approach { to, from, share });
-}
-
-/// See [`approach`].
-pub struct Approach<'a, T> {
-    to: &'a mut [T],
-    from: &'a [T],
-    share: T,
-}
-
-impl<T: Real> Work<T> for Approach<'_, T> {
-    #[inline(always)]
-    fn run<V: Vector<Element = T>>(self) {
-        for (to, from) in self.to.iter_mut().zip(self.from) {
-            *to += self.share * (*from - *to);
-        }
-    }
-}
-
-/// One step of Adam for one seed: the moments and then the parameters, in one pass. See [`Adam`](crate::Adam).
+/// One step of Adam for one seed: the moments, the parameters and what follows them, in one pass. See [`Adam`](crate::Adam).
 pub struct Descent<'a, T> {
     /// Changed by `mean / (root * sqrt(square) + epsilon)`.
     pub parameters: &'a mut [T],
@@ -78,6 +57,10 @@ pub struct Descent<'a, T> {
     pub root: T,
     /// See `root`.
     pub epsilon: T,
+    /// The target network's parameters, which go `share` of the way to those after the step; empty if there is none.
+    pub target: &'a mut [T],
+    /// See `target`.
+    pub share: T,
 }
 
 impl<T: Real> Work<T> for Descent<'_, T> {
@@ -88,11 +71,18 @@ impl<T: Real> Work<T> for Descent<'_, T> {
         let (zero, least) = (T::default(), T::from_f64(1e-30));
         let faded = |x: T| if x < least && x > -least { zero } else { x };
         let moments = self.mean.iter_mut().zip(self.square);
-        for ((p, g), (mean, square)) in self.parameters.iter_mut().zip(self.gradient).zip(moments) {
+        let numbers = self.parameters.iter_mut().zip(self.gradient).zip(moments);
+        let step = |((p, g), (mean, square)): ((&mut T, &T), (&mut T, &mut T))| {
             let g = self.clip * *g;
             *mean = faded(*mean + self.new * (g - *mean));
             *square = faded(self.old_square * *square + self.new_square * g * g);
             *p += *mean / (self.root * square.sqrt() + self.epsilon);
+            *p
+        };
+        if self.target.is_empty() {
+            numbers.for_each(|number| _ = step(number));
+        } else {
+            numbers.zip(self.target).for_each(|(number, target)| *target += self.share * (step(number) - *target));
         }
     }
 }
@@ -148,9 +138,6 @@ mod tests {
                 let mut powers = values.clone();
                 exp(&mut powers);
                 assert!(powers.iter().zip(&values).all(|(y, x)| close(*y, f64::from(*x).exp())), "{set:?}");
-                let mut moved = vec![1.0; values.len()];
-                approach(&mut moved, &values, 0.25);
-                assert!(moved.iter().zip(&values).all(|(y, x)| close(*y, 0.75 + 0.25 * f64::from(*x))), "{set:?}");
                 // What has faded far below everything that counts is 0 and moves nothing.
                 let (mut parameters, mut mean, mut square) = (vec![1.0; 40], vec![1e-30f32; 40], vec![1e-30f32; 40]);
                 let (clip, new, old_square, new_square) = (1.0, 0.1, 0.999, 0.001);
@@ -165,14 +152,20 @@ mod tests {
                     new_square,
                     root: -1.0,
                     epsilon: -1e-8,
+                    target: &mut [],
+                    share: 0.0,
                 });
                 assert_eq!((parameters, mean, square), (vec![1.0; 40], vec![0.0; 40], vec![0.0; 40]), "{set:?}");
                 // Adam's first step goes by the step size, downwards.
                 let (mut parameters, params) = (values.clone(), AdamParams::new(0.125));
-                let norm = Adam::new(params, 1, values.len()).step(&mut parameters, &values)[0];
+                let mut target = vec![1.0; values.len()];
+                let follower = Some((&mut target[..], 0.25));
+                let norm = Adam::new(params, 1, values.len()).step(&mut parameters, &values, follower)[0];
                 assert!((norm / exact.sqrt() - 1.0).abs() < 1e-14, "{set:?}");
                 let expected = |x: f64| x - 0.125 * x / (x.abs() + 1e-8);
                 assert!(parameters.iter().zip(&values).all(|(p, x)| close(*p, expected((*x).into()))), "{set:?}");
+                let followed = |p: f32| 0.75 + 0.25 * f64::from(p);
+                assert!(target.iter().zip(&parameters).all(|(y, p)| close(*y, followed(*p))), "{set:?}");
             });
         }
     }

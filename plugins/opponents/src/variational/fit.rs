@@ -80,7 +80,7 @@ impl<T: Real> Networks<T> {
         let penalty = regularise(&outputs, seeds, states, regulariser, &mut gradient);
         let means = loss.chunks_exact(states).map(|rows| rows.iter().sum::<f64>() / states as f64);
         let loss: PerSeed = means.zip(penalty).map(|(mean, penalty)| mean + penalty).collect();
-        let step = self.model.learner.descend(&loss, &gradient);
+        let step = self.model.learner.descend(&loss, &gradient, None);
         self.room.gradient = gradient;
         step
     }

@@ -102,7 +102,7 @@ impl<T: Real> Networks<T> {
         let values = reward.forward(&room.input);
         let terms: Vec<f64> = values.iter().zip(&room.gradient).map(|(r, g)| r.to_f64() * g.to_f64()).collect();
         let loss: PerSeed = terms.chunks_exact(terms.len() / seeds).map(|terms| terms.iter().sum()).collect();
-        let step = reward.descend(&loss, &room.gradient);
+        let step = reward.descend(&loss, &room.gradient, None);
         self.reward = Some(reward);
         self.room = room;
         Some(step)

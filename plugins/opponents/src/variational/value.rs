@@ -78,8 +78,7 @@ impl<T: Real> Networks<T> {
         self.value_input(batch.observation, batch.actions[0], &batch.actions[1..], 1, &mut room.input);
         let inferred = self.reward.as_mut().map(|reward| reward.forward(&room.input));
         td_target(inferred.unwrap_or(batch.reward), batch.terminated, discount, &next, &mut room.target);
-        let step = self.value.regress(&room.input, &room.target);
-        self.value_target.soft_update(&self.value.net, target_rate);
+        let step = self.value.regress(&room.input, &room.target, Some(self.value_target.follow(target_rate)));
         self.room = room;
         step
     }
