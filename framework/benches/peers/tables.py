@@ -10,13 +10,6 @@ def spread(values, form):
     return middle if len(values) == 1 else f"{middle} ({form(min(values))} to {form(max(values))})"
 
 
-def far_behind(found, key, first, times):
-    """Whether a program's first result is so many times slower than the first program's, or there is none."""
-    case, name = key
-    own, other = found[case, first][0], found[key][0]
-    return name != first and (not other or bool(own) and own["ups"] > times * other["ups"])
-
-
 def values(found, case, name, figure):
     return [one[figure] for one in found.get((case, name), []) if one and one.get(figure) is not None]
 
