@@ -418,7 +418,7 @@ mod tests {
     #[test]
     fn leaving_out_zeros_changes_no_number() {
         let mut pass = Pass::default();
-        for sizes in [&[5, 90, 150, 3][..], &[20, 40, 70, 20], &[1, 100, 100, 1]] {
+        for sizes in [&[5, 90, 150, 3][..], &[20, 40, 70, 20], &[1, 100, 100, 1], &[20, 1, 30, 1]] {
             let net = Mlp::<f32>::new(sizes, LastLayer::Same, &mut [ChaCha8Rng::seed_from_u64(5)]);
             let (input, out) = (sizes[0], sizes[sizes.len() - 1]);
             let (mut x, mut slopes) = (batch(600 * input), batch(600 * out));

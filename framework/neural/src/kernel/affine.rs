@@ -10,7 +10,7 @@
 
 use super::rows::{Rows, WORD};
 use super::tile::{add_rows, tiles, with_count};
-use super::vector::{MOST_LANES, Vector};
+use super::vector::{MOST_GROUP, MOST_LANES, Vector};
 use crate::real::Real;
 use std::ops::Range;
 
@@ -19,6 +19,9 @@ const CACHED: usize = 24 << 10;
 
 /// Rows that are summed up side by side where they have one vector of outputs, since each addition waits for the one before.
 const NARROW: usize = 8;
+
+/// Vectors of rows that are summed up side by side where they have one output, for the same reason.
+const DOTS: usize = 4;
 
 /// What is done to a product's sums.
 #[derive(Clone, Copy)]
@@ -54,8 +57,13 @@ pub fn product<V: Vector>(
     // SAFETY: all rows are there, as was just seen, and a row is a whole number of vectors long.
     unsafe {
         if vectors == 1 {
-            let whole = rows.len() / NARROW * NARROW;
-            for row in (0..whole).step_by(NARROW) {
+            let together = DOTS * V::LANES;
+            let dots = if outputs == 1 && V::GROUP == V::LANES { rows.len() / together * together } else { 0 };
+            for row in (0..dots).step_by(together) {
+                product.dots::<V>(rows.start + row, to + row, row);
+            }
+            let whole = dots + (rows.len() - dots) / NARROW * NARROW;
+            for row in (dots..whole).step_by(NARROW) {
                 product.narrow::<V, NARROW>(rows.start + row, to + row, row);
             }
             for row in whole..rows.len() {
@@ -153,10 +161,9 @@ impl<T: Real> Product<'_, '_, T> {
     #[inline(always)]
     unsafe fn narrow<V: Vector<Element = T>, const ROWS: usize>(&mut self, row: usize, to: usize, index: usize) {
         let (weight, stride) = (self.weight.numbers(), self.weight.stride());
-        let (x_stride, out) = (self.x.stride(), self.out.view());
+        let x_stride = self.x.stride();
         // SAFETY: all places are inside of the matrices, as the caller says.
         unsafe {
-            let epilogue = self.epilogue.at();
             let start = match self.bias {
                 Some(bias) => V::load(weight.add(bias * stride)),
                 None => V::splat(T::default()),
@@ -169,6 +176,56 @@ impl<T: Real> Product<'_, '_, T> {
                     *sum = sum.add_product(weight, V::splat(*x.add(i * x_stride + k)));
                 }
             }
+            self.finish(sums, to, index);
+        }
+    }
+
+    /// The one output of [`DOTS`] vectors of rows, a row in each lane, as [`Product::narrow`].
+    ///
+    /// # Safety
+    /// The rows are in x, in the output from `to` on and in the mask.
+    #[inline(always)]
+    unsafe fn dots<V: Vector<Element = T>>(&mut self, row: usize, to: usize, index: usize) {
+        const { assert!(V::GROUP <= V::LANES && V::LANES <= MOST_LANES) };
+        let (weight, stride) = (self.weight.numbers(), self.weight.stride());
+        let (x_stride, width) = (self.x.stride(), self.x.width());
+        // SAFETY: all places are inside of the matrices, as the caller says; a row is a whole number of vectors long.
+        unsafe {
+            let mut sums = [V::splat(self.bias.map_or_else(T::default, |bias| *weight.add(bias * stride))); DOTS];
+            let x = self.x.numbers().add(row * x_stride);
+            for first in (0..width).step_by(V::LANES) {
+                let terms = (width - first).min(V::LANES);
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let mut square = [V::splat(T::default()); MOST_GROUP];
+                    for (j, vector) in square[..V::GROUP].iter_mut().enumerate() {
+                        *vector = V::load(x.add((i * V::LANES + j) * x_stride + first));
+                    }
+                    for (k, column) in V::transpose(square)[..terms].iter().enumerate() {
+                        *sum = sum.add_product(*column, V::splat(*weight.add((first + k) * stride)));
+                    }
+                }
+            }
+            for (i, sum) in sums.into_iter().enumerate() {
+                let mut lanes = [T::default(); MOST_LANES];
+                sum.store(lanes.as_mut_ptr());
+                for (j, sum) in lanes[..V::LANES].iter().enumerate() {
+                    let row = i * V::LANES + j;
+                    self.finish([V::splat(*sum)], to + row, index + row);
+                }
+            }
+        }
+    }
+
+    /// Puts the one vector of outputs of rows where it belongs. The first is so many rows after that which the mask begins with.
+    ///
+    /// # Safety
+    /// The rows are in the output from `to` on and in the mask.
+    #[inline(always)]
+    unsafe fn finish<V: Vector<Element = T>, const ROWS: usize>(&mut self, sums: [V; ROWS], to: usize, index: usize) {
+        let out = self.out.view();
+        // SAFETY: as the caller says.
+        unsafe {
+            let epilogue = self.epilogue.at();
             for (i, sum) in sums.into_iter().enumerate() {
                 let mut sum = [sum];
                 epilogue.apply(&mut sum, index + i, 0);
