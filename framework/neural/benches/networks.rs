@@ -123,19 +123,24 @@ fn regress(criterion: &mut Criterion) {
     }
 }
 
-/// An actor's step: forward through actor and critic, the critic's input gradient, the actor's parameter gradient, Adam.
+/// An actor's step: forward through actor and critic, the critic's input gradient, the actor's parameter gradient, Adam with
+/// the soft update.
 fn ascend(criterion: &mut Criterion) {
     let mut group = group(criterion, "ascend");
     let bounds = ActionBox::new(&[-10.0], &[10.0]);
     let forward = products(&ACTOR, 0) + products(&CRITIC, 0);
     let operations = forward + input_products(&CRITIC, 1) + parameter_products(&ACTOR);
     for batch in BATCHES {
-        let (mut actor, mut critic) = (learner(&ACTOR), learner(&CRITIC));
+        let (mut actor, mut target) = (learner(&ACTOR), network(&ACTOR, "weights of the target"));
+        let mut critic = learner(&CRITIC);
         let observation = numbers("observation", batch * ACTOR[0]);
         let mut input = numbers("input", batch * CRITIC[0]);
         group.throughput(Throughput::Elements((batch * operations) as u64));
         group.bench_function(BenchmarkId::from_parameter(batch), |bencher| {
-            bencher.iter(|| actor.ascend(&bounds, black_box(&observation), &mut critic, &mut input, 2..3, None));
+            bencher.iter(|| {
+                let target = Some(target.follow(0.01));
+                actor.ascend(&bounds, black_box(&observation), &mut critic, &mut input, 2..3, target)
+            });
         });
     }
 }
@@ -143,11 +148,11 @@ fn ascend(criterion: &mut Criterion) {
 /// Throughput in parameters.
 fn parameters(criterion: &mut Criterion) {
     let mut group = group(criterion, "parameters");
-    let online = network(&CRITIC, "weights");
-    let count = online.values().len();
+    let mut values = network(&CRITIC, "weights").values().to_vec();
+    let count = values.len();
     group.throughput(Throughput::Elements(count as u64));
 
-    let (mut values, gradient) = (online.values().to_vec(), numbers("gradient", count));
+    let gradient = numbers("gradient", count);
     for (name, max_grad_norm) in [("Adam", None), ("Adam, clipped", Some(0.5))] {
         let mut adam = Adam::new(AdamParams::new(LEARNING_RATE).clip(max_grad_norm), 1, count);
         group.bench_function(name, |bencher| bencher.iter(|| adam.step(&mut values, black_box(&gradient), None)));

@@ -91,7 +91,7 @@ impl<T: Real> ChoiceActor<T> {
 
     /// A step up the mean over the batch of `Q(input)`, where this actor's choices for `observation` `[S, B, O]` and Gumbel
     /// noise `[S, B, n]` are put, one-hot, into the columns `own` of the critic's input `[S, B, in]`; less the penalty. The
-    /// critic's network is unchanged; the target goes `target_rate` of the way to the policy.
+    /// critic's network is unchanged. With the soft update of the target network by `target_rate`.
     ///
     /// # Panics
     /// If the noise is that of another batch.

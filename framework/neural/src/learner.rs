@@ -99,10 +99,10 @@ impl<T: Real> Learner<T> {
     }
 
     /// One step down a loss `[S]` whose gradient with respect to the outputs of the last forward pass, `[S, B, out]`, is
-    /// given: each seed's the gradient of its own loss. A target network goes along.
+    /// given: each seed's the gradient of its own loss. With the soft update of a target network.
     ///
     /// # Panics
-    /// If the target is of other sizes.
+    /// If the target is of other sizes or another number of seeds.
     pub fn descend(&mut self, loss: &[f64], output_gradient: &[T], target: Option<Follower<T>>) -> Step {
         self.net.backward(&mut self.pass, output_gradient, &mut self.gradient);
         let target = target.map(|target| target.of(self.net.sizes()));
@@ -111,19 +111,23 @@ impl<T: Real> Learner<T> {
     }
 
     /// One step down any loss `[S]` that was computed with this network, each seed's from that seed's network alone.
-    /// No other network that took part gets a gradient.
-    pub fn step(&mut self, loss: &Tensor) -> Step {
+    /// No other network that took part gets a gradient. With the soft update of a target network.
+    ///
+    /// # Panics
+    /// As [`Learner::descend`].
+    pub fn step(&mut self, loss: &Tensor, target: Option<Follower<T>>) -> Step {
         pin();
         let gradients = Tensor::run_backward(&[loss], &[self.net.leaf()], false, false);
-        let gradient_norm = self.adam.step(self.net.values_mut(), &numbers(&gradients[0]), None);
+        let target = target.map(|target| target.of(self.net.sizes()));
+        let gradient_norm = self.adam.step(self.net.values_mut(), &numbers(&gradients[0]), target);
         Step { loss: numbers(loss).into(), gradient_norm }
     }
 
-    /// A critic's step: down the mean over the batch of `(net(input) - y)^2`. Input `[S, B, in]`, `y` `[S, B, out]`. Its
-    /// target network goes along.
+    /// A critic's step: down the mean over the batch of `(net(input) - y)^2`. Input `[S, B, in]`, `y` `[S, B, out]`. With the
+    /// soft update of its target network.
     ///
     /// # Panics
-    /// If the target network is of other sizes.
+    /// As [`Learner::descend`].
     pub fn regress(&mut self, input: &[T], y: &[T], target: Option<Follower<T>>) -> Step {
         let mut output_gradient = std::mem::take(&mut self.output_gradient);
         let loss = mse(self.net.seeds(), self.forward(input), y, &mut output_gradient);
@@ -134,13 +138,13 @@ impl<T: Real> Learner<T> {
 
     /// A deterministic actor's step: up the mean over the batch of `Q(input)`, where this actor's action for
     /// `observation` `[S, B, obs]` is put into the columns `own` of the critic's input `[S, B, in]`. The critic's
-    /// network is unchanged, the actor's target network goes along.
+    /// network is unchanged. With the soft update of the actor's target network.
     ///
     /// Source: Lillicrap et al. 2016, eq. 6; Lowe et al. 2017, eq. 5, where the other columns hold all observations and
     /// the other agents' actions from the batch.
     ///
     /// # Panics
-    /// If the target network is of other sizes.
+    /// As [`Learner::descend`].
     pub fn ascend(
         &mut self,
         bounds: &ActionBox<T>,
@@ -234,7 +238,7 @@ mod tests {
             let ((x, x_tensor), (y, y_tensor)) = (batch(seeds, 5), batch(seeds, outputs));
             for _ in 0..3 {
                 let step = critic.regress(&x, &y, None);
-                let auto_step = auto.step(&mean(&(auto.net.forward(&x_tensor) - &y_tensor).square()));
+                let auto_step = auto.step(&mean(&(auto.net.forward(&x_tensor) - &y_tensor).square()), None);
                 assert_same(&step, &critic, &auto_step, &auto);
             }
 
@@ -247,7 +251,7 @@ mod tests {
                 let (centre, half) = (Tensor::from_slice(&[0.0, 2.5]), Tensor::from_slice(&[1.0, 2.5]));
                 let action = auto.net.forward(&observation_tensor).tanh() * half + centre;
                 let input = Tensor::cat(&[x_tensor.narrow(2, 0, 2), action, x_tensor.narrow(2, 4, 1)], 2);
-                let auto_step = auto.step(&-mean(&critic.net.forward(&input)));
+                let auto_step = auto.step(&-mean(&critic.net.forward(&input)), None);
                 assert_same(&step, &actor, &auto_step, &auto);
             }
         }

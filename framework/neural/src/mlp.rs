@@ -1,7 +1,7 @@
 //! A multi-layer perceptron, one per seed of a lane, all in one flat parameter tensor.
 //!
 //! ReLU between the layers, nothing after the last. The parameters of a network are one leaf tensor `[S, P]`: one Adam
-//! update, one soft update and one gradient for all layers and seeds. There are two ways through a network: by hand over
+//! update with its soft update and one gradient for all layers and seeds. There are two ways through a network: by hand over
 //! slices ([`Mlp::predict_for_gradient`], [`Mlp::backward`]), by which all learners of this workspace go, and through autograd's
 //! graph ([`Mlp::forward`]), for losses whose gradient nobody has written down, and as the first one's test.
 
@@ -189,15 +189,16 @@ impl<T: Real> Mlp<T> {
         self.parameters.seeds()
     }
 
-    /// This network as the target that a [`Learner`](crate::Learner) takes along in its step.
+    /// The soft update of this target network, for the step of a [`Learner`](crate::Learner) that it belongs to.
     pub fn follow(&mut self, rate: f64) -> Follower<'_, T> {
         Follower { target: self, rate }
     }
 }
 
-/// A target network that follows a learner's network in the same pass as the optimiser's step, which waits for its divisions
-/// anyway: `target <- target + rate (online - target)` (Lillicrap et al. 2016, algorithm 1), `online` as after the step.
+/// A soft update that is done in the same pass as the optimiser's step, which waits for its divisions anyway:
+/// `target <- target + rate (online - target)` (Lillicrap et al. 2016, algorithm 1), `online` as after the step.
 #[derive(Debug)]
+#[must_use = "the target moves with a learner's step only"]
 pub struct Follower<'a, T = f32> {
     target: &'a mut Mlp<T>,
     rate: f64,

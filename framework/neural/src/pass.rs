@@ -131,7 +131,7 @@ impl<T: Real> Pass<T> {
         self.output.resize(rows * out, T::default());
         T::scratch(|scratch| {
             let (inputs, held) = if keep { (&mut self.inputs, rows) } else { (&mut scratch.inputs, block) };
-            for (input, width) in at_least(layers.count(), inputs).iter_mut().zip(layers.sizes) {
+            for (input, width) in room(layers.count(), inputs).iter_mut().zip(layers.sizes) {
                 input.shape(held, *width);
             }
             scratch.last.shape(block, out);
@@ -172,7 +172,7 @@ impl<T: Real> Work<T> for Forward<'_, T> {
         let Scratch { inputs: block, last, weights, .. } = scratch;
         let (batch, count) = (*batch, layers.count());
         let inputs = if *kept { &mut inputs[..count] } else { &mut block[..count] };
-        let weights = at_least(count, weights);
+        let weights = room(count, weights);
         let (width, out) = (layers.sizes[0], layers.sizes[count]);
         let mut products = 0;
         for seed in 0..layers.seeds {
@@ -243,7 +243,7 @@ impl<T: Real> Work<T> for Backward<'_, T> {
         let Self { pass: Pass { batch, inputs, .. }, scratch, layers, output_gradient, mut gradient } = self;
         let Scratch { weights, gradients: [g, before], sums, bits, .. } = scratch;
         let (batch, count) = (*batch, layers.count());
-        let (out, inputs, weights) = (layers.sizes[count], &inputs[..count], at_least(count, weights));
+        let (out, inputs, weights) = (layers.sizes[count], &inputs[..count], room(count, weights));
         let wanted = match &gradient {
             Gradient::Parameters(_) => 0..0,
             Gradient::Input(columns, _) => columns.clone(),
@@ -289,8 +289,8 @@ impl<T: Real> Work<T> for Backward<'_, T> {
     }
 }
 
-/// The first so many matrices, with new ones where there are fewer.
-fn at_least<T: Real>(count: usize, matrices: &mut Vec<Rows<T>>) -> &mut [Rows<T>] {
+/// The first so many matrices; new ones where there are fewer.
+fn room<T: Real>(count: usize, matrices: &mut Vec<Rows<T>>) -> &mut [Rows<T>] {
     if matrices.len() < count {
         matrices.resize_with(count, Rows::default);
     }

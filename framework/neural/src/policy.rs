@@ -61,7 +61,7 @@ impl<T: Real> Policy<T> {
     }
 
     /// A step up the mean over the batch of `Q(input)` with this policy's actions in the columns `own`: see
-    /// [`Learner::ascend`] and [`ChoiceActor::ascend`]. The target network goes `target_rate` of the way to it.
+    /// [`Learner::ascend`] and [`ChoiceActor::ascend`]. With the soft update of the target network by `target_rate`.
     pub fn ascend(
         &mut self,
         observation: &[T],

@@ -26,7 +26,7 @@ fn forward_and_gradient() {
     let descent = AdamParams { beta1: 0.0, beta2: 0.0, epsilon: 1e12, ..AdamParams::new(1e12) };
     let mut learner = Learner::new(net, descent);
     let loss = (learner.net.forward(&there(&x)) - there(&y)).square().mean_dim([1i64, 2].as_slice(), false, None);
-    learner.step(&loss);
+    learner.step(&loss, None);
     let gradient: Vec<f64> = before.iter().zip(learner.net.values()).map(|(before, after)| before - after).collect();
     assert_close(&gradient, &expected, "gradient through autograd");
 }

@@ -142,7 +142,7 @@ impl<T: Real> Networks<T> {
         join(rows, [batch.next_observation, &told(head, next_action)].into_iter(), input);
         let q_next = critic_target.predict(input, pass);
         td_target(batch.reward, batch.terminated, discount, q_next, y);
-        // Critic: down the mean of (Q(o, a) - y)^2. The targets go along: theta' <- tau theta + (1 - tau) theta'.
+        // Critic: down the mean of (Q(o, a) - y)^2. Each step has its target's: theta' <- tau theta + (1 - tau) theta'.
         join(rows, [batch.observation, batch.action].into_iter(), input);
         let critic_step = critic.regress(input, y, Some(critic_target.follow(target_rate)));
         // Actor: up the mean of Q(o, mu(o)).

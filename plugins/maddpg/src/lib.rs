@@ -147,7 +147,7 @@ impl<T: Real> Networks<T> {
         joint(&batch.next_observations, &batch.next_actions, batch.reward.len(), input);
         let q_next = critic_target.predict(input, pass);
         td_target(batch.reward, batch.terminated, discount, q_next, y);
-        // Critic: down the mean of (Q_i(o, a) - y)^2. The targets go along: theta' <- tau theta + (1 - tau) theta'.
+        // Critic: down the mean of (Q_i(o, a) - y)^2. Each step has its target's: theta' <- tau theta + (1 - tau) theta'.
         joint(&batch.observations, &batch.actions, batch.reward.len(), input);
         let critic_step = critic.regress(input, y, Some(critic_target.follow(target_rate)));
         // Actor, Eq. 5: up the mean of Q_i(o, a) with a_i = mu_i(o_i), the others' actions as they were played.

@@ -120,7 +120,7 @@ impl<T: Real> Networks<T> {
         // y = r + gamma V(o')
         self.next_value(batch, &noise.uniform, settings.temperature, &mut room);
         td_target(batch.reward, batch.terminated, settings.discount, &room.value, &mut room.target);
-        // Critic: down the mean of (Q(o, a) - y)^2. The target goes along: theta' <- tau theta + (1 - tau) theta'.
+        // Critic: down the mean of (Q(o, a) - y)^2. With its target's: theta' <- tau theta + (1 - tau) theta'.
         join(batch.reward.len(), [batch.observation].iter().chain(batch.actions).copied(), &mut room.input);
         let target = self.critic_target.follow(settings.target_rate);
         let critic = self.critic.regress(&room.input, &room.target, Some(target));

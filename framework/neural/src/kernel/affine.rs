@@ -2,7 +2,7 @@
 //! back.
 //!
 //! Some vectors of a row's outputs are summed up in registers, term by term, but only the terms whose factor in the row is
-//! not zero (see [`rows`](super::rows)). Sums have the same order everywhere, and a term that is left out would not change
+//! not zero (see [`rows`](super::rows)); all terms where the outputs fit in one vector. Sums have the same order everywhere, and a term that is left out would not change
 //! them: they are equal to those of all terms, bit for bit but for the sign of a zero. (Where a weight is infinite or no
 //! number, they are not: zero times such a weight is left out too.)
 
@@ -10,7 +10,7 @@
 
 use super::rows::{Rows, WORD};
 use super::tile::{add_rows, tiles, with_count};
-use super::vector::{MOST_GROUP, MOST_LANES, Vector};
+use super::vector::{MOST_GROUP, Vector};
 use crate::real::Real;
 use std::ops::Range;
 
@@ -57,6 +57,7 @@ pub fn product<V: Vector>(
     // SAFETY: all rows are there, as was just seen, and a row is a whole number of vectors long.
     unsafe {
         if vectors == 1 {
+            // With one output a vector has a row in each lane, where the vectors' squares are as wide as they are.
             let together = DOTS * V::LANES;
             let dots = if outputs == 1 && V::GROUP == V::LANES { rows.len() / together * together } else { 0 };
             for row in (0..dots).step_by(together) {
@@ -180,13 +181,14 @@ impl<T: Real> Product<'_, '_, T> {
         }
     }
 
-    /// The one output of [`DOTS`] vectors of rows, a row in each lane, as [`Product::narrow`].
+    /// The one output of [`DOTS`] vectors of rows, a row in each lane, by all terms: squares of x are transposed, which have to be
+    /// as wide as a vector for that. The first row is so many after that which the mask begins with.
     ///
     /// # Safety
     /// The rows are in x, in the output from `to` on and in the mask.
     #[inline(always)]
     unsafe fn dots<V: Vector<Element = T>>(&mut self, row: usize, to: usize, index: usize) {
-        const { assert!(V::GROUP <= V::LANES && V::LANES <= MOST_LANES) };
+        debug_assert_eq!(V::GROUP, V::LANES, "a vector of rows is a square");
         let (weight, stride) = (self.weight.numbers(), self.weight.stride());
         let (x_stride, width) = (self.x.stride(), self.x.width());
         // SAFETY: all places are inside of the matrices, as the caller says; a row is a whole number of vectors long.
@@ -206,9 +208,7 @@ impl<T: Real> Product<'_, '_, T> {
                 }
             }
             for (i, sum) in sums.into_iter().enumerate() {
-                let mut lanes = [T::default(); MOST_LANES];
-                sum.store(lanes.as_mut_ptr());
-                for (j, sum) in lanes[..V::LANES].iter().enumerate() {
+                for (j, sum) in sum.lanes()[..V::LANES].iter().enumerate() {
                     let row = i * V::LANES + j;
                     self.finish([V::splat(*sum)], to + row, index + row);
                 }
@@ -359,7 +359,6 @@ unsafe fn outputs_from<V: Vector, const COUNT: usize>(
 /// A row's outputs where they are fewer than a vector holds: one after the other, in all lanes alike.
 #[inline(always)]
 fn narrow<V: Vector>(weight: &[V::Element], bias: &[V::Element], x: &[V::Element], relu: bool, out: &mut [V::Element]) {
-    const { assert!(V::LANES <= MOST_LANES) };
     let outputs = out.len();
     for (j, out) in out.iter_mut().enumerate() {
         let mut sum = V::splat(bias[j]);
@@ -367,9 +366,6 @@ fn narrow<V: Vector>(weight: &[V::Element], bias: &[V::Element], x: &[V::Element
             sum = sum.add_product(V::splat(weight[j]), V::splat(*x));
         }
         let sum = if relu { sum.at_least(V::splat(V::Element::default())) } else { sum };
-        let mut lanes = [V::Element::default(); MOST_LANES];
-        // SAFETY: the lanes fit, as is asserted.
-        unsafe { sum.store(lanes.as_mut_ptr()) };
-        *out = lanes[0];
+        *out = sum.lanes()[0];
     }
 }

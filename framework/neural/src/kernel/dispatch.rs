@@ -12,8 +12,8 @@ pub trait Work<T> {
     fn run<V: Vector<Element = T>>(self);
 }
 
-/// The kernels, with the best vectors of a number type that the processor has. They are compiled in this crate, once, and
-/// not again in every crate that computes with them.
+/// The kernels, with the best vectors of a number type that the processor has, and the buffers they compute in. Kernels are
+/// compiled in this crate, once, and not again in every crate that computes with them.
 pub trait Kernels: Sized {
     /// A network's way forward.
     fn forward(work: Forward<Self>);
@@ -28,7 +28,10 @@ pub trait Kernels: Sized {
     /// Exponentials.
     fn exp_all(work: Exp<Self>);
 
-    /// The thread's buffers for a pass, which no other may begin in.
+    /// Lends a pass the buffers of the thread.
+    ///
+    /// # Panics
+    /// If they are lent already: a pass cannot begin within another.
     fn scratch(pass: impl FnOnce(&mut Scratch<Self>));
 }
 

@@ -34,7 +34,7 @@ impl<T: Real> Work<T> for SumOfSquares<'_, T> {
     }
 }
 
-/// One step of Adam for one seed: the moments, the parameters and what follows them, in one pass. See [`Adam`](crate::Adam).
+/// One step of Adam for one seed: the moments, the parameters and the target network's soft update, in one pass. See [`Adam`](crate::Adam).
 pub struct Descent<'a, T> {
     /// Changed by `mean / (root * sqrt(square) + epsilon)`.
     pub parameters: &'a mut [T],
@@ -79,6 +79,7 @@ impl<T: Real> Work<T> for Descent<'_, T> {
             *p += *mean / (self.root * square.sqrt() + self.epsilon);
             *p
         };
+        debug_assert!(self.target.is_empty() || self.target.len() == self.gradient.len(), "a target as long");
         if self.target.is_empty() {
             numbers.for_each(|number| _ = step(number));
         } else {

@@ -4,7 +4,7 @@
 
 use super::rows::{Rows, WORD, transpose_bits};
 use super::tile::{add_rows, tiles, with_count};
-use super::vector::{MOST_LANES, Vector};
+use super::vector::Vector;
 use crate::real::Real;
 use std::ops::Range;
 
@@ -141,7 +141,6 @@ impl<T: Real> Sums<'_, '_, T> {
     /// So many rows are there, and so many vectors from `column` on in each.
     #[inline(always)]
     unsafe fn tile<V: Vector<Element = T>, const COUNT: usize>(&mut self, column: usize) {
-        const { assert!(V::LANES <= MOST_LANES) };
         let (numbers, stride) = (self.rows.numbers(), self.rows.stride());
         let mut sums = [V::splat(T::default()); COUNT];
         for row in 0..self.count {
@@ -151,10 +150,7 @@ impl<T: Real> Sums<'_, '_, T> {
             }
         }
         for (sum, to) in sums.into_iter().zip(self.to[column..].chunks_mut(V::LANES)) {
-            let mut lanes = [T::default(); MOST_LANES];
-            // SAFETY: the lanes fit.
-            unsafe { sum.store(lanes.as_mut_ptr()) };
-            for (to, lane) in to.iter_mut().zip(lanes) {
+            for (to, lane) in to.iter_mut().zip(sum.lanes()) {
                 *to = if self.add { *to + lane } else { lane };
             }
         }

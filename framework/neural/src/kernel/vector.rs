@@ -38,6 +38,16 @@ pub unsafe trait Vector: Copy {
     /// One number in all lanes.
     fn splat(x: Self::Element) -> Self;
 
+    /// The number of each lane, and zeros behind them.
+    #[inline(always)]
+    fn lanes(self) -> [Self::Element; MOST_LANES] {
+        const { assert!(Self::LANES <= MOST_LANES) };
+        let mut lanes = [Self::Element::default(); MOST_LANES];
+        // SAFETY: so many numbers fit.
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        lanes
+    }
+
     /// Adds each group of lanes to the numbers at `to`, at `to + stride`, ...
     ///
     /// # Safety
