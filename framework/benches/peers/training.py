@@ -15,8 +15,8 @@ takes `--alg --batch --seeds --threads --steps --reps` and prints a line `RESULT
 (AgileRL imports peft whatever is trained, but declares it only in its extras for language models.)
 
 The work is the same but for this: Stable-Baselines3 draws a batch for each agent from a memory of its own, BenchMARL updates
-after each episode instead of after each step, and these two, AgileRL and PyTorch without more, the slow ones, take a tenth of
-the steps after the warm-up.
+after each episode instead of after each step, and these two, AgileRL and eager PyTorch, the slow ones, take a tenth of the
+steps after the warm-up.
 
 All programs take their turn in every round and are pinned: to one core with one seed, or to two with two seeds. Equiflow is
 timed as a whole, its warm-up and records included; the peers without imports, compilation, a first run and warm-up. Tables
@@ -41,9 +41,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 ALGORITHMS = ["maddpg", "iddpg"]
 WARMUP, EPISODE = 1000, 25
-# Steps after the warm-up, so that a run takes a second or more.
+# Steps after the warm-up, so that a run takes about a second or more; those of a slow peer are divided by the last number.
 STEPS = {64: 4000, 512: 1000, 1024: 500}
-# A slow peer takes this part of them.
 SLOW = 10
 
 
