@@ -2,9 +2,9 @@
 //! back.
 //!
 //! Some vectors of a row's outputs are summed up in registers, term by term, but only the terms whose factor in the row is
-//! not zero (see [`rows`](super::rows)); all terms where the outputs fit in one vector. Sums have the same order everywhere, and a term that is left out would not change
-//! them: they are equal to those of all terms, bit for bit but for the sign of a zero. (Where a weight is infinite or no
-//! number, they are not: zero times such a weight is left out too.)
+//! not zero (see [`rows`](super::rows)); all terms where the outputs fit in one vector. Sums have the same order everywhere,
+//! and a term that is left out would not change them: they are equal to those of all terms, bit for bit but for the sign of a
+//! zero. (Where a weight is infinite or no number, they are not: zero times such a weight is left out too.)
 
 #![expect(unsafe_code, reason = "rows are read and written by vectors")]
 
@@ -181,8 +181,8 @@ impl<T: Real> Product<'_, '_, T> {
         }
     }
 
-    /// The one output of [`DOTS`] vectors of rows, a row in each lane, by all terms: squares of x are transposed, which have to be
-    /// as wide as a vector for that. The first row is so many after that which the mask begins with.
+    /// The one output of [`DOTS`] vectors of rows, a row in each lane, by all terms: squares of x are transposed, which have to
+    /// be as wide as a vector for that. The first row is so many after that which the mask begins with.
     ///
     /// # Safety
     /// The rows are in x, in the output from `to` on and in the mask.

@@ -34,7 +34,8 @@ impl<T: Real> Work<T> for SumOfSquares<'_, T> {
     }
 }
 
-/// One step of Adam for one seed: the moments, the parameters and the target network's soft update, in one pass. See [`Adam`](crate::Adam).
+/// One step of Adam for one seed: the moments, the parameters and the target network's soft update, in one pass. See
+/// [`Adam`](crate::Adam).
 pub struct Descent<'a, T> {
     /// Changed by `mean / (root * sqrt(square) + epsilon)`.
     pub parameters: &'a mut [T],
