@@ -136,7 +136,8 @@ class Point:
 
 
 def duration(seconds):
-    unit, factor = next((unit for unit in (("s", 1), ("ms", 1e3)) if seconds * unit[1] >= 1), ("µs", 1e6))
+    # What three digits round up to 1 is written as 1.
+    unit, factor = next((unit for unit in (("s", 1), ("ms", 1e3)) if seconds * unit[1] >= 0.9995), ("µs", 1e6))
     return f"{factor * seconds:.3g} {unit}"
 
 
