@@ -256,4 +256,22 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_target_follows_the_network_as_it_is_after_the_step() {
+        let mut learner = Learner::new(network(&[2, 3, 1], 1), AdamParams::new(0.1));
+        let (mut target, before) = (network(&[2, 3, 1], 1), network(&[2, 3, 1], 1));
+        learner.regress(&[1.0, 2.0], &[3.0], Some(target.follow(0.25)));
+        for ((target, before), online) in target.values().iter().zip(before.values()).zip(learner.net.values()) {
+            assert!((target - (0.75 * before + 0.25 * online)).abs() < 1e-15, "{before} to {target} by {online}");
+        }
+        assert!(!target.leaf().requires_grad());
+    }
+
+    #[test]
+    #[should_panic(expected = "a target follows a network of its own sizes")]
+    fn a_target_of_other_sizes_is_refused() {
+        let mut learner = Learner::new(network(&[2, 3, 1], 1), AdamParams::new(0.1));
+        learner.regress(&[1.0, 2.0], &[3.0], Some(network(&[2, 4, 1], 1).follow(0.25)));
+    }
 }
