@@ -7,9 +7,9 @@ use equiflow::game::{GameSpec, Player, Space};
 use equiflow::replay::{Batch, Part, Replay};
 use equiflow::stream::Stream;
 use equiflow::testing::simulation;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// One step of the whole schedule, no episode ending: observe, act, play, and all that has nothing to do. Throughput in joint
+/// A step of the whole schedule, among many as in a run, no episode ending: observe, act, play, and all that has nothing to do. Throughput in joint
 /// steps.
 fn step(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("step, random players");
@@ -24,7 +24,11 @@ fn step(criterion: &mut Criterion) {
         );
         group.throughput(Throughput::Elements(instances));
         group.bench_function(BenchmarkId::new("max_of_two", instances), |bencher| {
-            bencher.iter(|| simulation.advance());
+            bencher.iter_custom(|steps| {
+                let start = Instant::now();
+                simulation.advance_by(steps);
+                start.elapsed()
+            });
         });
         assert_eq!(simulation.failures(), [], "a seed failed, so the time says little");
     }

@@ -7,15 +7,17 @@ use bevy_ecs::system::ScheduleSystem;
 use crate::agent::{PlaysIn, Reward};
 use crate::algorithm::Algorithm;
 use crate::checkpoint::{Checkpoint, Snapshot, SnapshotError};
-use crate::environment::{Clock, Environment, Episodes, Health, Instances, Live, Outcome, Trial};
+use crate::environment::{Clock, Environment, Episodes, Health, Live, Outcome, Trial};
 use crate::game::Game;
+use crate::instances::Instances;
 use crate::opponent::{self, ModelOf, OpponentModel};
 use crate::policy::{Policies, record_policies};
 use crate::record::{Records, record_returns};
-use crate::registry::{AlgorithmKind, GameKind, OpponentModelKind, Registry};
+use crate::registry::{AlgorithmKind, GameKind, Install, OpponentModelKind, Registry};
 use crate::replay::Replay;
+use crate::run::Run;
 use crate::schedule::{
-    self, BeginTrial, EndTrial, InBatch, LearnSystems, ModelSystems, Rollout, Stage, Step, StepSystems, Turn,
+    self, BeginTrial, EndTrial, InBatch, LearnSystems, ModelSystems, Rollout, Stage, Step, StepSystems, Turn, When,
 };
 use crate::workers::Workers;
 use crate::{episode, evaluate, learn, nash, play};
@@ -26,12 +28,14 @@ pub struct App {
     pub world: World,
     plugins: Vec<fn(&mut Self)>,
     savers: Vec<Saver>,
-    games: usize,
+    /// Kinds whose systems are in the schedules.
     algorithms: usize,
     opponent_models: usize,
+    /// Whether the run has opponent models.
+    has_models: bool,
     /// Systems that write records, see [`App::record_in_turn`].
     records: usize,
-    /// Calls of [`App::systems`], by which everything is registered.
+    /// Kinds that were registered and calls of [`App::systems`].
     changes: usize,
 }
 
@@ -56,9 +60,9 @@ impl App {
             world,
             plugins: Vec::new(),
             savers: Vec::new(),
-            games: 0,
             algorithms: 0,
             opponent_models: 0,
+            has_models: false,
             records: 0,
             changes: 0,
         };
@@ -67,6 +71,7 @@ impl App {
             Saver::of_plain::<Clock>("clock"),
             Saver::of_plain::<Health>("health"),
             Saver::of_plain::<Episodes<Live>>("episodes"),
+            Saver::of::<Instances<Live>>("instances"),
             Saver::of::<Outcome<Live>>("outcome"),
             Saver::of::<Replay>("replay"),
             Saver::of_plain::<Policies>("policies"),
@@ -78,37 +83,71 @@ impl App {
 
     fn add_framework_systems(&mut self) {
         use StepSystems::*;
-        let after_games = Turn(Stage::Play, usize::MAX);
         self.systems(Step, |step| {
             step.add_systems((
-                (play::tick, play::receive).in_set(Play).in_set(after_games),
+                play::observe::<Live>.in_set(Observe),
+                (play::play::<Live>, (play::tick, play::receive)).chain().in_set(Play),
                 play::remember.in_set(Remember),
                 play::sample.in_set(LearnSystems::Sample),
                 evaluate::evaluate_when_due.in_set(Evaluate),
                 play::collect_faults.in_set(Record).before(Turn(Stage::Metrics, 0)),
                 record_returns.in_set(Record).in_set(Turn(Stage::Metrics, 0)),
+            ));
+        });
+        self.systems(Rollout, |rollout| {
+            rollout.add_systems((
+                play::observe::<Trial>.in_set(Observe),
+                ((play::play::<Trial>, episode::record_step).chain(), evaluate::sum_actions).in_set(Play),
+            ));
+        });
+        self.systems(BeginTrial, |begin| {
+            begin.add_systems((play::begin_trial, evaluate::clear_trial).chain());
+        });
+        self.systems(EndTrial, |end| {
+            // Who has failed by now, in this step or in the trial, is not judged.
+            end.add_systems((play::collect_faults, evaluate::record_trial, nash::judge).chain());
+        });
+    }
+
+    /// The framework's own systems for opponent models of whatever kind.
+    fn add_model_systems(&mut self) {
+        self.systems(Step, |step| {
+            step.add_systems((
                 opponent::predict::read_policies::<Live>.in_set(ModelSystems::Read),
                 opponent::learn::presume.in_set(InBatch(ModelSystems::Presume)),
                 opponent::learn::read_policies.in_set(InBatch(ModelSystems::Read)),
             ));
         });
         self.record_in_turn(opponent::score::record_scores);
-        self.record_in_turn(record_policies);
         self.systems(Rollout, |rollout| {
             rollout.add_systems((
                 opponent::predict::read_policies::<Trial>.in_set(ModelSystems::Read),
-                evaluate::sum_actions.in_set(Play),
-                opponent::score::compare.in_set(Play),
+                opponent::score::compare.in_set(StepSystems::Play),
             ));
         });
         self.systems(BeginTrial, |begin| {
-            begin.add_systems((evaluate::clear_trial, opponent::predict::begin_trial));
+            begin.add_systems(opponent::predict::begin_trial);
         });
-        self.systems(EndTrial, |end| {
-            // Who has failed by now, in this step or in the trial, is not judged.
-            let recorded = (play::collect_faults, evaluate::record_trial).chain();
-            end.add_systems(recorded.in_set(Turn(Stage::Play, 0)));
-        });
+    }
+
+    /// Adds the systems of what a run uses to the schedules, once: what is only registered costs a step nothing.
+    pub(crate) fn install(&mut self, run: &Run) {
+        let casts = || run.entries.iter().flat_map(|entry| &entry.players);
+        let models = || casts().filter_map(|cast| cast.opponent_model.as_ref());
+        let Registry { algorithms, opponent_models, .. } = self.registry();
+        let algorithms = algorithms.iter().filter(|(name, _)| casts().any(|cast| cast.name == **name));
+        let kinds = opponent_models.iter().filter(|(name, _)| models().any(|(model, _)| model == *name));
+        let installs: Vec<(&'static str, Install)> = (algorithms.map(|(name, kind)| (*name, kind.install)))
+            .chain(kinds.map(|(name, kind)| (*name, kind.install)))
+            .collect();
+        self.has_models = models().next().is_some();
+        if self.has_models {
+            self.add_model_systems();
+        }
+        self.record_in_turn(record_policies);
+        for (name, install) in installs {
+            install(self, name);
+        }
     }
 
     /// Lets a plugin register what it has, here and in every [`App::fork`].
@@ -132,78 +171,61 @@ impl App {
         other
     }
 
-    /// Registers a game under a name and adds its systems.
+    /// Registers a game under a name.
     ///
     /// # Panics
     /// When a game of that name is there already.
     pub fn register_game<G: Game>(&mut self, name: &'static str) -> &mut Self {
         let taken = self.world.resource_mut::<Registry>().games.insert(name, GameKind::of::<G>()).is_some();
         assert!(!taken, "a game named `{name}` is registered already");
-        self.games += 1;
-        let (turn, before) = (self.games, self.games - 1);
-        self.systems(Step, |step| {
-            step.add_systems((
-                in_turn(play::observe::<G, Live>, StepSystems::Observe, Stage::Observe, turn),
-                in_turn(play::play::<G, Live>, StepSystems::Play, Stage::Play, turn)
-                    .before(Turn(Stage::Play, usize::MAX)),
-            ));
-        });
-        self.systems(Rollout, |rollout| {
-            rollout.add_systems((
-                in_turn(play::observe::<G, Trial>, StepSystems::Observe, Stage::Observe, turn),
-                in_turn(
-                    (play::play::<G, Trial>, episode::record_step::<G>).chain(),
-                    StepSystems::Play,
-                    Stage::Play,
-                    turn,
-                ),
-            ));
-        });
-        self.systems(BeginTrial, |begin| {
-            let system = play::begin_trial::<G>.in_set(Turn(Stage::Play, turn));
-            begin.add_systems(system.after(Turn(Stage::Play, before)).before(evaluate::clear_trial));
-        });
-        self.systems(EndTrial, |end| {
-            end.add_systems(nash::judge::<G>.in_set(Turn(Stage::Play, turn)).after(Turn(Stage::Play, before)));
-        });
-        self.savers.push(Saver::of::<Instances<G, Live>>(name));
+        self.changes += 1;
         self
     }
 
-    /// Registers an algorithm under a name and adds its systems.
+    /// Registers an algorithm under a name. Its systems are added when a run uses it.
     ///
     /// # Panics
     /// When an algorithm of that name is there already.
     pub fn register_algorithm<A: Algorithm>(&mut self, name: &'static str) -> &mut Self {
         let taken = self.world.resource_mut::<Registry>().algorithms.insert(name, AlgorithmKind::of::<A>()).is_some();
         assert!(!taken, "an algorithm named `{name}` is registered already");
-        self.algorithms += 1;
-        let turn = self.algorithms;
-        self.systems(Step, |step| {
-            let publish_batch = opponent::learn::publish::<A>;
-            step.add_systems((
-                in_turn(opponent::predict::publish::<A, Live>, ModelSystems::Publish, Stage::Publish, turn),
-                in_turn(learn::act::<A>, StepSystems::Act, Stage::Act, turn),
-                in_turn(learn::request::<A>, LearnSystems::Request, Stage::Request, turn),
-                in_turn(learn::target::<A>, LearnSystems::Target, Stage::Target, turn),
-                in_turn(publish_batch, InBatch(ModelSystems::Publish), Stage::PublishBatch, turn),
-                in_turn(opponent::learn::answer::<A>, LearnSystems::Answer, Stage::Answer, turn),
-                in_turn(learn::update::<A>, LearnSystems::Update, Stage::Update, turn),
-                in_turn(learn::publish::<A>, LearnSystems::Publish, Stage::PublishPolicies, turn),
-            ));
-        });
-        self.record_in_turn(learn::metrics::<A>);
-        self.systems(Rollout, |rollout| {
-            rollout.add_systems((
-                in_turn(opponent::predict::publish::<A, Trial>, ModelSystems::Publish, Stage::Publish, turn),
-                in_turn(learn::act_in_trial::<A>, StepSystems::Act, Stage::Act, turn),
-            ));
-        });
-        self.savers.push(Saver::of::<A>(name));
+        self.changes += 1;
         self
     }
 
-    /// Registers a kind of opponent model under a name and adds its systems.
+    /// Adds the systems of an algorithm.
+    pub(crate) fn install_algorithm<A: Algorithm>(&mut self, name: &'static str) {
+        self.algorithms += 1;
+        let (turn, has_models) = (self.algorithms, self.has_models);
+        self.systems(Step, |step| {
+            step.add_systems((
+                in_turn(learn::act::<A>, StepSystems::Act, Stage::Act, turn),
+                in_turn(learn::request::<A>, LearnSystems::Request, Stage::Request, turn),
+                in_turn(learn::target::<A>, LearnSystems::Target, Stage::Target, turn),
+                in_turn(learn::update::<A>, LearnSystems::Update, Stage::Update, turn),
+                in_turn(learn::publish::<A>, LearnSystems::Publish, Stage::PublishPolicies, turn),
+            ));
+            if has_models {
+                let publish_batch = opponent::learn::publish::<A>;
+                step.add_systems((
+                    in_turn(opponent::predict::publish::<A, Live>, ModelSystems::Publish, Stage::Publish, turn),
+                    in_turn(publish_batch, InBatch(ModelSystems::Publish), Stage::PublishBatch, turn),
+                    in_turn(opponent::learn::answer::<A>, LearnSystems::Answer, Stage::Answer, turn),
+                ));
+            }
+        });
+        self.record_in_turn(learn::metrics::<A>);
+        self.systems(Rollout, |rollout| {
+            rollout.add_systems(in_turn(learn::act_in_trial::<A>, StepSystems::Act, Stage::Act, turn));
+            if has_models {
+                let publish = opponent::predict::publish::<A, Trial>;
+                rollout.add_systems(in_turn(publish, ModelSystems::Publish, Stage::Publish, turn));
+            }
+        });
+        self.savers.push(Saver::of::<A>(name));
+    }
+
+    /// Registers a kind of opponent model under a name. Its systems are added when a run uses it.
     ///
     /// # Panics
     /// When an opponent model of that name is there already.
@@ -211,6 +233,12 @@ impl App {
         let kinds = &mut self.world.resource_mut::<Registry>().opponent_models;
         let taken = kinds.insert(name, OpponentModelKind::of::<M>()).is_some();
         assert!(!taken, "an opponent model named `{name}` is registered already");
+        self.changes += 1;
+        self
+    }
+
+    /// Adds the systems of a kind of opponent model.
+    pub(crate) fn install_opponent_model<M: OpponentModel>(&mut self, name: &'static str) {
         self.opponent_models += 1;
         let turn = self.opponent_models;
         self.systems(Step, |step| {
@@ -228,7 +256,6 @@ impl App {
             rollout.add_systems(in_turn(predict, ModelSystems::Predict, Stage::Predict, turn));
         });
         self.savers.push(Saver::of::<M>(name));
-        self
     }
 
     /// Adds a system that writes records when evaluations take place, after those that were added before it.
@@ -236,8 +263,7 @@ impl App {
         self.records += 1;
         let turn = self.records;
         self.systems(Step, |step| {
-            let system = in_turn(system, StepSystems::Record, Stage::Metrics, turn);
-            step.add_systems(system.run_if(evaluate::evaluation_was_due));
+            step.add_systems(in_turn(system, When::EvaluationWasDue, Stage::Metrics, turn));
         });
     }
 

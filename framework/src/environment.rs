@@ -7,7 +7,7 @@ use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, Snapshot, SnapshotError};
-use crate::game::{Game, GameSpec, Returns};
+use crate::game::{GameSpec, Returns};
 use crate::stream::Stream;
 
 /// Which of the two sets of instances a component is about: those that are learned from, or those of the evaluation.
@@ -94,44 +94,6 @@ impl Clock {
     /// Whether a block of steps has just been completed.
     pub fn at_boundary(&self) -> bool {
         self.step > 0 && self.step.is_multiple_of(u64::from(self.limit))
-    }
-}
-
-/// The game of an environment, shared by its instances.
-#[derive(Component, Debug)]
-pub struct Rules<G: Game>(pub std::sync::Arc<G>);
-
-/// The instances of a game and their streams.
-#[derive(Component)]
-pub struct Instances<G: Game, P: Phase> {
-    /// One state per row.
-    pub(crate) states: Vec<G::State>,
-    /// One stream per seed.
-    pub(crate) streams: Vec<Stream>,
-    phase: PhantomData<P>,
-}
-
-impl<G: Game, P: Phase> Instances<G, P> {
-    /// Fresh instances of `game`, `instances` per stream.
-    pub(crate) fn new(game: &G, streams: Vec<Stream>, instances: usize) -> Self {
-        let mut fresh = Self { states: Vec::new(), streams, phase: PhantomData };
-        for rng in &mut fresh.streams {
-            fresh.states.extend((0..instances).map(|_| game.reset(rng)));
-        }
-        fresh
-    }
-}
-
-impl<G: Game, P: Phase> Checkpoint for Instances<G, P> {
-    fn save(&self, to: &mut Snapshot) {
-        to.put("states", &self.states);
-        to.put("streams", &self.streams);
-    }
-
-    fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
-        self.states = from.get("states")?;
-        self.streams = from.get("streams")?;
-        Ok(())
     }
 }
 

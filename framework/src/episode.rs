@@ -6,8 +6,9 @@ use smallvec::SmallVec;
 
 use crate::agent::Action;
 use crate::environment::{Environment, Health, Lane, Outcome, Players, Trial};
-use crate::game::{Game, Joint};
-use crate::nash::Finding;
+use crate::game::{Game, GameSpec, Joint};
+use crate::instances::AnyInstances;
+use crate::nash::{Finding, Put};
 use crate::stream::Stream;
 
 /// One episode: where it started and what everybody did in each of its steps.
@@ -62,11 +63,9 @@ impl<'a, G: Game> Episode<'a, G> {
 /// The first evaluation episode of every seed. (The steps of an evaluation can hold several; where neither the game nor
 /// the mean actions are random they are all the same.)
 #[derive(Component)]
-pub(crate) struct Tape<G: Game> {
+pub struct Tape {
     /// Per seed, where it started.
-    starts: Vec<G::State>,
-    /// Per seed, the game's random numbers after the reset.
-    streams: Vec<Stream>,
+    starts: Box<dyn AnyInstances>,
     /// Per player its actions [steps, seeds, width], and the width.
     actions: Vec<(Vec<f32>, usize)>,
     /// Per seed, the rewards of the episode: [seeds, players].
@@ -79,38 +78,42 @@ pub(crate) struct Tape<G: Game> {
     pub(crate) findings: Vec<Finding>,
 }
 
-impl<G: Game> Tape<G> {
-    /// An empty tape for as many players as `widths`, the widths of their actions.
-    pub(crate) fn new(widths: impl Iterator<Item = usize>) -> Self {
+impl Tape {
+    /// A tape of episodes without a step, of as many players as `widths`, the widths of their actions, and of `seeds` seeds.
+    pub(crate) fn new(starts: Box<dyn AnyInstances>, widths: impl Iterator<Item = usize>, seeds: usize) -> Self {
+        let actions: Vec<_> = widths.map(|width| (Vec::new(), width)).collect();
         Self {
-            starts: Vec::new(),
-            streams: Vec::new(),
-            actions: widths.map(|width| (Vec::new(), width)).collect(),
-            totals: Vec::new(),
-            lengths: Vec::new(),
-            over: Vec::new(),
+            starts,
+            totals: vec![0.0; seeds * actions.len()],
+            lengths: vec![0; seeds],
+            over: vec![false; seeds],
             findings: Vec::new(),
+            actions,
         }
     }
 
-    /// Begins anew, one episode per state.
-    pub(crate) fn begin(&mut self, starts: &[G::State], streams: &[Stream]) {
-        starts.clone_into(&mut self.starts);
-        streams.clone_into(&mut self.streams);
+    /// Begins anew, one episode per row of `starts`.
+    pub(crate) fn begin(&mut self, starts: Box<dyn AnyInstances>) {
+        self.starts = starts;
         self.actions.iter_mut().for_each(|(values, _)| values.clear());
-        self.totals = vec![0.0; starts.len() * self.actions.len()];
-        self.lengths = vec![0; starts.len()];
-        self.over = vec![false; starts.len()];
+        self.totals.fill(0.0);
+        self.lengths.fill(0);
+        self.over.fill(false);
     }
 
-    /// The episode of seed number `seed`.
-    pub(crate) fn episode(&self, seed: usize) -> Episode<'_, G> {
+    /// What the episode of seed number `seed` shows: see [`nash`](crate::nash).
+    pub(crate) fn examine(&self, spec: &GameSpec, seed: usize, budget: usize, put: &mut Put) {
+        self.starts.examine(spec, self, seed, budget, put);
+    }
+
+    /// The episode of seed number `seed`, which began in `start` with the game's random numbers `rng` after the reset.
+    pub(crate) fn episode<'a, G: Game>(&'a self, seed: usize, start: &'a G::State, rng: &'a Stream) -> Episode<'a, G> {
         Episode {
-            start: &self.starts[seed],
-            rng: &self.streams[seed],
+            start,
+            rng,
             actions: self.actions.iter().map(|(values, width)| (&values[..], *width)).collect(),
             first: seed,
-            stride: self.starts.len(),
+            stride: self.lengths.len(),
             steps: self.lengths[seed],
         }
     }
@@ -123,8 +126,8 @@ impl<G: Game> Tape<G> {
 }
 
 /// Adds the step that was just played to the episodes that are not over.
-pub(crate) fn record_step<G: Game>(
-    mut environments: Query<(&mut Tape<G>, &Outcome<Trial>, &Lane, &Players, &Health), With<Environment>>,
+pub(crate) fn record_step(
+    mut environments: Query<(&mut Tape, &Outcome<Trial>, &Lane, &Players, &Health), With<Environment>>,
     agents: Query<&Action<Trial>>,
 ) {
     for (mut tape, outcome, lane, players, health) in &mut environments {

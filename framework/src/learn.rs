@@ -32,7 +32,7 @@ pub(crate) fn attempt(
         busy: &mut Busy,
         work: &mut dyn FnMut() -> Result<(), Fault>,
     ) -> bool {
-        if health.is_lost() || faults.0.iter().any(|(seed, _)| seed.is_none()) {
+        if is_out(health, faults) {
             return false;
         }
         match fenced(busy, || Ok(work())) {
@@ -44,6 +44,11 @@ pub(crate) fn attempt(
     }
     let mut work = Some(work);
     attempt(health, faults, busy, &mut || work.take().map_or(Ok(()), |work| work()))
+}
+
+/// Whether an agent or a model takes no more part: its lane is lost already, or is by what has befallen it in this step.
+fn is_out(health: &Health, faults: &Faults) -> bool {
+    health.is_lost() || faults.0.iter().any(|(seed, _)| seed.is_none())
 }
 
 /// Asks an agent or a model for its figures, unless its lane is lost already; a panic there is the end of the lane.
@@ -140,16 +145,25 @@ pub(crate) fn check_rows(
 /// Every learner says how large a batch it wants after this step; in a lane that is lost nobody wants any.
 pub(crate) fn request<A: Algorithm>(
     environments: Query<(&Clock, &Health)>,
-    mut agents: Query<(&A, &PlaysIn, &mut BatchRequest, &mut Faults, &mut Busy)>,
+    mut agents: Query<(&A, &PlaysIn, &mut BatchRequest, &mut Faults)>,
 ) {
-    for (algorithm, plays_in, mut request, mut faults, mut busy) in &mut agents {
+    for (algorithm, plays_in, mut request, mut faults) in &mut agents {
         let Ok((clock, health)) = environments.get(plays_in.0) else { continue };
         request.0 = 0;
-        attempt(health, &mut faults, &mut busy, || {
-            request.0 = algorithm.batch_at(clock.step);
-            Ok(())
-        });
+        if is_out(health, &faults) {
+            continue;
+        }
+        // Not timed: looking at the clock takes longer.
+        match fence(|| algorithm.batch_at(clock.step)) {
+            Ok(size) => request.0 = size,
+            Err(what) => faults.0.push((None, what)),
+        }
     }
+}
+
+/// For `run_if`: whether anyone in the world learns in this step.
+pub(crate) fn somebody_learns(requests: Query<&BatchRequest>) -> bool {
+    requests.iter().any(|request| request.0 > 0)
 }
 
 /// Whether no player of an environment learns in this step, so that there is no batch.

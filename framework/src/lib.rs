@@ -35,6 +35,7 @@ pub mod algorithm;
 pub mod environment;
 pub mod episode;
 pub mod evaluate;
+pub mod instances;
 mod learn;
 pub mod nash;
 pub mod opponent;

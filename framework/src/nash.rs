@@ -24,7 +24,7 @@ use std::borrow::Cow;
 use bevy_ecs::prelude::*;
 use smallvec::SmallVec;
 
-use crate::environment::{Busy, Clock, Environment, Health, Lane, Rules};
+use crate::environment::{Busy, Clock, Environment, Health, Lane};
 use crate::episode::{Episode, Tape};
 use crate::game::{Game, GameSpec, Joint, Returns, Space, Status};
 use crate::record::{Records, Row};
@@ -190,15 +190,18 @@ fn best_action(space: &Space, budget: usize, first: &[f32], value: &mut dyn FnMu
 /// A figure of an evaluation: the number of its seed, the player whom it is about, its name, its value.
 pub(crate) type Finding = (usize, Option<usize>, Cow<'static, str>, f64);
 
+/// Takes a figure of an episode: the player whom it is about, its name, its value.
+pub type Put<'a> = dyn FnMut(Option<usize>, Cow<'static, str>, f64) + 'a;
+
 /// What one episode shows: the gain of every player, NashConv, the game's own figures. `totals` are the players' summed
 /// rewards.
-fn examine<G: Game>(
+pub(crate) fn examine<G: Game>(
     game: &G,
     spec: &GameSpec,
     episode: &Episode<G>,
     totals: &[f64],
     budget: usize,
-    put: &mut dyn FnMut(Option<usize>, Cow<'static, str>, f64),
+    put: &mut Put,
 ) {
     let (mut sum, mut exact, mut complete) = (0.0, true, true);
     for (player, total) in totals.iter().enumerate() {
@@ -223,17 +226,17 @@ fn examine<G: Game>(
 }
 
 /// Records what best responses to the evaluation's first episode gain, and the game's own figures of it.
-pub(crate) fn judge<G: Game>(
+pub(crate) fn judge(
     workers: Res<Workers>,
     mut pace: Local<Pace>,
     effort: Res<BestResponse>,
     mut records: ResMut<Records>,
-    mut environments: Query<(&Rules<G>, &Environment, &Lane, &Clock, &mut Tape<G>, &mut Health, &mut Busy)>,
+    mut environments: Query<(&Environment, &Lane, &Clock, &mut Tape, &mut Health, &mut Busy)>,
 ) {
     workers.for_each(
         &mut pace,
         environments.iter_mut(),
-        |(rules, environment, lane, clock, mut tape, mut health, mut busy)| {
+        |(environment, lane, clock, mut tape, mut health, mut busy)| {
             let mut findings = std::mem::take(&mut tape.findings);
             for seed in 0..lane.seeds.len() {
                 if !health.is_well(seed) {
@@ -241,8 +244,7 @@ pub(crate) fn judge<G: Game>(
                 }
                 let judged = fenced(&mut busy, || {
                     let mut put = |player, metric, value| findings.push((seed, player, metric, value));
-                    let (episode, totals) = (tape.episode(seed), tape.totals(seed));
-                    examine(&*rules.0, &environment.spec, &episode, totals, effort.budget, &mut put);
+                    tape.examine(&environment.spec, seed, effort.budget, &mut put);
                     Ok(())
                 });
                 if let Err(what) = judged {
@@ -252,7 +254,7 @@ pub(crate) fn judge<G: Game>(
             tape.findings = findings;
         },
     );
-    for (_, environment, lane, clock, mut tape, health, _) in &mut environments {
+    for (environment, lane, clock, mut tape, health, _) in &mut environments {
         for (seed, player, metric, value) in tape.findings.drain(..).filter(|(seed, ..)| health.is_well(*seed)) {
             records.push(Row::new(environment, clock, player, lane.seeds[seed], metric, value));
         }

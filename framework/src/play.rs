@@ -4,30 +4,28 @@ use bevy_ecs::prelude::*;
 use smallvec::SmallVec;
 
 use crate::agent::{Action, Agent, BatchRequest, Faults, Observation, PlaysIn, Reward};
-use crate::environment::{
-    Busy, Clock, Environment, Episodes, Health, Instances, Lane, Live, Outcome, Phase, Players, Rules, Trial,
-};
+use crate::environment::{Busy, Clock, Environment, Episodes, Health, Lane, Live, Outcome, Phase, Players, Trial};
 use crate::episode::Tape;
-use crate::game::{Game, Joint, Status};
+use crate::instances::Instances;
 use crate::opponent::ModelOf;
 use crate::replay::{Batch, Part, Recent, Replay, Window};
 use crate::stream::Stream;
 use crate::workers::{Pace, Workers, fence, fenced};
 
 /// Game state to what each player sees.
-pub(crate) fn observe<G: Game, P: Phase>(
+pub(crate) fn observe<P: Phase>(
     workers: Res<Workers>,
     mut pace: Local<Pace>,
-    environments: Query<(&Rules<G>, &Instances<G, P>, &Health)>,
+    environments: Query<(&Instances<P>, &Health)>,
     mut agents: Query<(&Agent, &PlaysIn, &mut Observation<P>, &mut Faults, &mut Busy)>,
 ) {
     workers.for_each(&mut pace, agents.iter_mut(), |(agent, plays_in, mut observation, mut faults, mut busy)| {
-        let Ok((rules, instances, health)) = environments.get(plays_in.0) else { return };
+        let Ok((instances, health)) = environments.get(plays_in.0) else { return };
         if health.is_lost() {
             return;
         }
         let result = fenced(&mut busy, || {
-            see(&*rules.0, &instances.states, agent.player, &mut observation.values);
+            instances.game.observe(agent.player, &mut observation.values);
             Ok(())
         });
         if let Err(what) = result {
@@ -36,25 +34,18 @@ pub(crate) fn observe<G: Game, P: Phase>(
     });
 }
 
-fn see<G: Game>(game: &G, states: &[G::State], player: usize, out: &mut [f32]) {
-    let width = out.len() / states.len();
-    for (state, out) in states.iter().zip(out.chunks_exact_mut(width)) {
-        game.observe(state, player, out);
-    }
-}
-
 /// Joint action to rewards and next state; episodes that are over start again.
-pub(crate) fn play<G: Game, P: Phase>(
+pub(crate) fn play<P: Phase>(
     workers: Res<Workers>,
     mut pace: Local<Pace>,
     mut environments: Query<(
-        (&Rules<G>, &Environment, &Lane, &Clock, &Players, Has<Replay>),
-        (&mut Instances<G, P>, &mut Episodes<P>, &mut Outcome<P>, &mut Health, &mut Busy),
+        (&Environment, &Lane, &Clock, &Players, Has<Replay>),
+        (&mut Instances<P>, &mut Episodes<P>, &mut Outcome<P>, &mut Health, &mut Busy),
     )>,
     agents: Query<&Action<P>>,
 ) {
     workers.for_each(&mut pace, environments.iter_mut(), |(fixed, changing)| {
-        let (rules, environment, lane, clock, players, remembers) = fixed;
+        let (environment, lane, clock, players, remembers) = fixed;
         let (mut instances, mut episodes, mut outcome, mut health, mut busy) = changing;
         if health.is_lost() {
             return;
@@ -62,22 +53,19 @@ pub(crate) fn play<G: Game, P: Phase>(
         let actions: SmallVec<[(&[f32], usize); 8]> =
             agents.iter_many(players.agents()).flatten().map(|action| (&action.values[..], action.width)).collect();
         let result = fenced(&mut busy, || {
-            let (game, instances, outcome) = (&*rules.0, &mut *instances, &mut *outcome);
+            let (game, outcome) = (&mut instances.game, &mut *outcome);
             let (count, returns) = (environment.spec.players.len(), environment.spec.returns);
-            let per_seed = instances.states.len() / lane.seeds.len();
+            let per_seed = outcome.terminated.len() / lane.seeds.len();
             let well = |seed: &usize| health.is_well(*seed);
             for seed in (0..lane.seeds.len()).filter(well) {
-                let rng = &mut instances.streams[seed];
-                for row in seed * per_seed..(seed + 1) * per_seed {
-                    let rewards = &mut outcome.rewards[row * count..(row + 1) * count];
-                    let status = game.step(&mut instances.states[row], &Joint::new(&actions, row), rng, rewards);
-                    outcome.terminated[row] = status == Status::Terminal;
-                }
+                let rows = seed * per_seed..(seed + 1) * per_seed;
+                let rewards = &mut outcome.rewards[rows.start * count..rows.end * count];
+                game.step(seed, &actions, rewards, &mut outcome.terminated[rows]);
             }
             if P::LEARNS && remembers {
                 // What a value is bootstrapped from: before any reset.
                 for (player, out) in outcome.next_observations.iter_mut().enumerate() {
-                    see(game, &instances.states, player, out);
+                    game.observe(player, out);
                 }
             }
             for seed in (0..lane.seeds.len()).filter(well) {
@@ -86,7 +74,7 @@ pub(crate) fn play<G: Game, P: Phase>(
                     let over = episodes.add(row, seed, rewards, outcome.terminated[row], clock.limit, returns);
                     outcome.fresh[row] = over;
                     if over {
-                        instances.states[row] = game.reset(&mut instances.streams[seed]);
+                        game.reset(row, seed);
                     }
                 }
             }
@@ -100,26 +88,20 @@ pub(crate) fn play<G: Game, P: Phase>(
 
 /// Fresh instances for an evaluation, which depend on the seed and the episode only: evaluating more or less often
 /// changes nothing else.
-pub(crate) fn begin_trial<G: Game>(
-    mut environments: Query<(
-        (&Rules<G>, &Lane, &Clock),
-        (&mut Instances<G, Trial>, &mut Outcome<Trial>, &mut Tape<G>, &mut Health),
-    )>,
+pub(crate) fn begin_trial(
+    mut environments: Query<(&Lane, &Clock, &mut Instances<Trial>, &mut Outcome<Trial>, &mut Tape, &mut Health)>,
 ) {
-    for ((rules, lane, clock), (mut instances, mut outcome, mut tape, mut health)) in &mut environments {
+    for (lane, clock, mut instances, mut outcome, mut tape, mut health) in &mut environments {
         if health.is_lost() {
             continue;
         }
         let purpose = format!("evaluation after episode {}", clock.episode());
         let streams = lane.seeds.iter().map(|&seed| Stream::new(lane.run_seed, seed, "environment", &purpose));
-        match fence(|| Instances::new(&*rules.0, streams.collect(), 1)) {
-            Ok(fresh) => *instances = fresh,
-            Err(what) => {
-                health.fail(None, clock.step, &format!("the game's reset {what}"));
-                continue;
-            }
+        if let Err(what) = fence(|| instances.game.begin(streams.collect())) {
+            health.fail(None, clock.step, &format!("the game's reset {what}"));
+            continue;
         }
-        tape.begin(&instances.states, &instances.streams);
+        tape.begin(instances.game.copy());
         outcome.fresh.fill(true);
     }
 }

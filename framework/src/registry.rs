@@ -6,12 +6,13 @@ use std::sync::Arc;
 use bevy_ecs::prelude::*;
 
 use crate::algorithm::{Algorithm, Memory, Seat};
-use crate::environment::{Instances, Lane, Live, Rules, Trial};
-use crate::episode::Tape;
+use crate::app::App;
 use crate::game::{Game, GameSpec};
+use crate::instances::{AnyInstances, InstancesOf};
 use crate::opponent::{ModelSeat, OpponentModel};
 use crate::params::{Choice, Field, Invalid, Params};
 use crate::policy::Policies;
+use crate::stream::Stream;
 use crate::theory::{FiniteGame, TabularGame};
 
 /// All kinds that were registered.
@@ -42,6 +43,9 @@ impl Sheet {
     }
 }
 
+/// Adds the systems of a kind to the schedules; its name is what its state is stored under.
+pub(crate) type Install = fn(&mut App, &'static str);
+
 /// A registered game.
 #[derive(Clone, Copy, Debug)]
 pub struct GameKind {
@@ -58,6 +62,7 @@ pub struct AlgorithmKind {
     pub sheet: Sheet,
     /// The algorithm with the parameters given as RON in brackets.
     pub parse: fn(&str) -> Result<Arc<dyn AnyAlgorithm>, ParamsError>,
+    pub(crate) install: Install,
 }
 
 /// A registered opponent model.
@@ -67,6 +72,7 @@ pub struct OpponentModelKind {
     pub sheet: Sheet,
     /// The opponent model with the parameters given as RON in brackets.
     pub parse: fn(&str) -> Result<Arc<dyn AnyOpponentModel>, ParamsError>,
+    pub(crate) install: Install,
 }
 
 /// Why parameters were refused.
@@ -86,8 +92,8 @@ pub trait AnyGame: Send + Sync {
     fn params(&self) -> &str;
     /// The same rules as a finite game, where it is one.
     fn finite(&self) -> Option<&dyn FiniteGame>;
-    /// Adds the game's own components to an environment.
-    fn furnish(&self, environment: &mut EntityWorldMut, lane: &Lane);
+    /// Fresh instances of the game, `each` of them per stream.
+    fn instances(&self, streams: Vec<Stream>, each: usize) -> Box<dyn AnyInstances>;
     /// See [`Game::drawing`].
     fn drawing(&self, figure: &dyn Fn(&str) -> Option<f64>) -> Option<String>;
 }
@@ -169,14 +175,8 @@ impl<G: Game> AnyGame for Configured<Arc<G>, G::Params> {
         self.built.finite()
     }
 
-    fn furnish(&self, environment: &mut EntityWorldMut, lane: &Lane) {
-        let streams = || lane.streams("environment", "game");
-        environment.insert((
-            Rules(Arc::clone(&self.built)),
-            Instances::<G, Live>::new(&self.built, streams(), lane.instances),
-            Instances::<G, Trial>::new(&self.built, streams(), 1),
-            Tape::<G>::new(self.built.spec().players.iter().map(|player| player.action.width())),
-        ));
+    fn instances(&self, streams: Vec<Stream>, each: usize) -> Box<dyn AnyInstances> {
+        Box::new(InstancesOf::new(Arc::clone(&self.built), streams, each))
     }
 
     fn drawing(&self, figure: &dyn Fn(&str) -> Option<f64>) -> Option<String> {
@@ -193,6 +193,7 @@ impl AlgorithmKind {
                 let built = std::marker::PhantomData::<A>;
                 Ok(Arc::new(Configured { built, text: text(&params), params }))
             },
+            install: App::install_algorithm::<A>,
         }
     }
 }
@@ -244,6 +245,7 @@ impl OpponentModelKind {
                 let built = std::marker::PhantomData::<M>;
                 Ok(Arc::new(Configured { built, text: text(&params), params }))
             },
+            install: App::install_opponent_model::<M>,
         }
     }
 }

@@ -4,6 +4,9 @@
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings, ScheduleLabel, SingleThreadedExecutor};
 
+use crate::evaluate::evaluation_was_due;
+use crate::learn::somebody_learns;
+
 /// The schedule of one environment step of every lane of a world.
 #[derive(ScheduleLabel, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Step;
@@ -46,7 +49,8 @@ pub enum StepSystems {
     Last,
 }
 
-/// The parts of [`StepSystems::Learn`], in the order in which they run.
+/// The parts of [`StepSystems::Learn`], in the order in which they run. Those after [`LearnSystems::Request`] run in steps
+/// in which some learner wants a batch.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LearnSystems {
     /// Every learner says how large a batch it wants.
@@ -84,17 +88,24 @@ pub(crate) enum ModelSystems {
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct InBatch(pub ModelSystems);
 
+/// Systems that run in some steps only.
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum When {
+    /// Some learner wants a batch.
+    SomebodyLearns,
+    /// The step ended with an evaluation.
+    EvaluationWasDue,
+}
+
 /// The place of a system among those of its stage that were registered for the same data, so that each comes after
 /// the one before.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Turn(pub Stage, pub usize);
 
-/// The stages whose systems are written once and registered per game or per algorithm.
+/// The stages whose systems are written once and registered per algorithm or per kind of opponent model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Stage {
-    Observe,
     Act,
-    Play,
     Request,
     Target,
     Update,
@@ -121,6 +132,14 @@ pub(crate) fn install(world: &mut World) {
         use LearnSystems::*;
         (Request, Sample, Predict, Target, Answer, Fit, Update, Publish).chain().in_set(Learn)
     });
+    step.configure_sets({
+        use LearnSystems::*;
+        (Sample, Predict, Target, Answer, Fit, Update, Publish).in_set(When::SomebodyLearns)
+    });
+    step.configure_sets((
+        When::SomebodyLearns.in_set(Learn).run_if(somebody_learns),
+        When::EvaluationWasDue.in_set(Record).run_if(evaluation_was_due),
+    ));
     let models = || {
         use ModelSystems::*;
         (Predict, Presume, Publish, Read).chain()

@@ -72,6 +72,7 @@ impl Simulation {
             }
         }
         for app in &mut worlds {
+            app.install(&run);
             app.world.insert_resource(Evaluations { every: run.evaluate_every, end: run.episodes });
             app.world.insert_resource(BestResponse { budget: run.best_response });
         }
@@ -166,11 +167,9 @@ impl Simulation {
     }
 
     /// Steps of every lane. Worlds do not wait for each other in between.
-    fn advance_by(&mut self, steps: u64) {
+    pub fn advance_by(&mut self, steps: u64) {
         self.workers.each(&mut self.worlds, |app| {
-            for _ in 0..steps {
-                app.world.run_schedule(Step);
-            }
+            app.world.schedule_scope(Step, |world, step| (0..steps).for_each(|_| step.run(world)));
         });
         self.step += steps;
     }

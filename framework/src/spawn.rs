@@ -7,7 +7,9 @@ use bevy_ecs::prelude::*;
 use crate::agent::{Action, Agent, BatchRequest, Faults, Observation, PlaysIn, Reward, TargetAction};
 use crate::algorithm::Seat;
 use crate::environment::{Busy, Clock, Environment, Episodes, Health, Lane, Live, Outcome, Trial};
+use crate::episode::Tape;
 use crate::evaluate::ActionSum;
+use crate::instances::Instances;
 use crate::learn::SharesTargets;
 use crate::opponent::learn::BatchPolicySample;
 use crate::opponent::predict::{PolicySample, ReadsPolicy};
@@ -30,8 +32,13 @@ pub(crate) fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, l
             (Health { seeds: vec![None; seeds] }, Busy::default()),
         ))
         .id();
-    if let Err(what) = fence(|| entry.game.furnish(&mut world.entity_mut(environment), &lane)) {
-        give_up(world, environment, &format!("the game's reset {what}"));
+    let fresh = |each| entry.game.instances(lane.streams("environment", "game"), each);
+    match fence(|| (fresh(lane.instances), fresh(1))) {
+        Ok((live, trial)) => {
+            let tape = Tape::new(trial.copy(), spec.players.iter().map(|player| player.action.width()), seeds);
+            world.entity_mut(environment).insert((Instances::<Live>::new(live), Instances::<Trial>::new(trial), tape));
+        }
+        Err(what) => give_up(world, environment, &format!("the game's reset {what}")),
     }
     if let Some(tables) = &entry.tables {
         world.entity_mut(environment).insert(Tables::new(Arc::clone(tables)));
