@@ -2,6 +2,7 @@
 //! own.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -123,32 +124,33 @@ impl<P: Phase> Episodes<P> {
         }
     }
 
-    /// Adds a step of `row`, which belongs to seed number `seed`; says whether its episode is over, by the rules or
-    /// because it has lasted `limit` steps.
-    #[inline]
+    /// Adds a step of `rows`, those of seed number `seed`, with their `rewards` [rows, players]. Writes to `over` whose episode
+    /// is over, by the rules (`ends`) or because it has lasted `limit` steps.
     pub(crate) fn add(
         &mut self,
-        row: usize,
-        seed: usize,
+        (seed, rows): (usize, Range<usize>),
         rewards: &[f32],
-        ends: bool,
+        ends: &[bool],
+        over: &mut [bool],
         limit: u32,
         how: Returns,
-    ) -> bool {
-        let players = rewards.len();
-        let sum = &mut self.sum[row * players..(row + 1) * players];
-        sum.iter_mut().zip(rewards).for_each(|(sum, reward)| *sum += f64::from(*reward));
-        self.age[row] += 1;
-        let over = ends || self.age[row] >= limit;
-        if over {
-            for (ended, sum) in self.ended[seed * players..].iter_mut().zip(sum) {
-                *ended += how.of(*sum, self.age[row] as usize);
+    ) {
+        let players = self.ended.len() / self.count.len();
+        let (ages, sums) = (&mut self.age[rows.clone()], &mut self.sum[rows.start * players..rows.end * players]);
+        sums.iter_mut().zip(rewards).for_each(|(sum, reward)| *sum += f64::from(*reward));
+        for ((age, over), ends) in ages.iter_mut().zip(&mut *over).zip(ends) {
+            *age += 1;
+            *over = *ends || *age >= limit;
+        }
+        let ended = ages.iter_mut().zip(sums.chunks_exact_mut(players)).zip(over).filter(|(_, over)| **over);
+        for ((age, sums), _) in ended {
+            for (ended, sum) in self.ended[seed * players..].iter_mut().zip(sums) {
+                *ended += how.of(*sum, *age as usize);
                 *sum = 0.0;
             }
-            self.age[row] = 0;
+            *age = 0;
             self.count[seed] += 1;
         }
-        over
     }
 
     /// Mean return of `player` over the episodes of seed number `seed` that ended; `None` when none did.

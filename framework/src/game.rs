@@ -150,6 +150,17 @@ impl Space {
         }
     }
 
+    /// Whether every row of `rows` is an element.
+    pub fn contains_rows(&self, rows: &[f32]) -> bool {
+        match self {
+            // Without a way out, so that it is done for several numbers at once.
+            Self::Box { low, high } if low.len() == 1 => {
+                rows.iter().fold(true, |all, x| all & (low[0] <= *x) & (*x <= high[0]))
+            }
+            _ => rows.chunks_exact(self.width()).all(|row| self.contains(row)),
+        }
+    }
+
     /// Draws rows of uniform elements until `out` is full. Its length is a multiple of [`Space::width`]; boxes must be
     /// bounded.
     pub fn sample(&self, rng: &mut Stream, out: &mut [f32]) {

@@ -129,6 +129,9 @@ pub(crate) fn check_rows(
         actions.fill(0.0);
         return;
     }
+    if space.contains_rows(actions) {
+        return;
+    }
     let per_seed = actions.len() / health.seeds.len();
     for (seed, rows) in actions.chunks_exact_mut(per_seed).enumerate() {
         if let Some(bad) = rows.chunks_exact(space.width()).find(|row| !space.contains(row)) {

@@ -69,13 +69,12 @@ pub(crate) fn play<P: Phase>(
                 }
             }
             for seed in (0..lane.seeds.len()).filter(well) {
-                for row in seed * per_seed..(seed + 1) * per_seed {
-                    let rewards = &outcome.rewards[row * count..(row + 1) * count];
-                    let over = episodes.add(row, seed, rewards, outcome.terminated[row], clock.limit, returns);
-                    outcome.fresh[row] = over;
-                    if over {
-                        game.reset(row, seed);
-                    }
+                let rows = seed * per_seed..(seed + 1) * per_seed;
+                let rewards = &outcome.rewards[rows.start * count..rows.end * count];
+                let (ends, over) = (&outcome.terminated[rows.clone()], &mut outcome.fresh[rows.clone()]);
+                episodes.add((seed, rows.clone()), rewards, ends, over, clock.limit, returns);
+                for (row, _) in rows.zip(over).filter(|(_, over)| **over) {
+                    game.reset(row, seed);
                 }
             }
             Ok(())
