@@ -19,7 +19,7 @@ fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, Wal
 
 /// A step of the whole schedule, among many as in a run, after `before` others.
 fn time(group: &mut BenchmarkGroup<WallTime>, id: BenchmarkId, game: &str, entry: &str, instances: u64, before: u64) {
-    // An episode that does not end within the benchmark, and so no evaluation but the first.
+    // A block of steps that does not end within the benchmark, and so no evaluation.
     let run_file = format!(
         "Run(name: \"step\", seeds: 1, episodes: 1, steps: 4_000_000_000, instances: {instances}, \
          evaluate: (every: 1), game: {game}, entries: [{entry}])"
@@ -59,8 +59,9 @@ fn learning(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(2));
     for name in ["gpi", "masql", "maddpg", "ddpg"] {
         for batch in [64, 512] {
-            // So small that the networks stay as they are: see the benchmark `networks`.
-            let entry = format!("{name}(batch: {batch}, warmup: 600, learning_rate_factor: constant(1e-9))");
+            // Steps so small that the networks stay as they are (see the benchmark `networks`), and a memory that is soon full.
+            let entry =
+                format!("{name}(batch: {batch}, warmup: 600, buffer: 600, learning_rate_factor: constant(1e-9))");
             time(&mut group, BenchmarkId::new(name, batch), "max_of_two()", &entry, 1, 610);
         }
     }

@@ -20,7 +20,7 @@ use crate::schedule::{
     self, BeginTrial, EndTrial, InBatch, LearnSystems, ModelSystems, Rollout, Stage, Step, StepSystems, Turn, When,
 };
 use crate::workers::Workers;
-use crate::{episode, evaluate, learn, nash, play};
+use crate::{evaluate, learn, nash, play, tape};
 
 /// The world, its schedules and what was registered. A plugin is a function that takes `&mut App`.
 pub struct App {
@@ -97,7 +97,7 @@ impl App {
         self.systems(Rollout, |rollout| {
             rollout.add_systems((
                 play::observe::<Trial>.in_set(Observe),
-                ((play::play::<Trial>, episode::record_step).chain(), evaluate::sum_actions).in_set(Play),
+                ((play::play::<Trial>, tape::record_step).chain(), evaluate::sum_actions).in_set(Play),
             ));
         });
         self.systems(BeginTrial, |begin| {
@@ -342,7 +342,7 @@ impl App {
     }
 }
 
-/// The system in its stage, after the one that was registered before it: they touch the same kinds of components.
+/// The system in its stage, after the one that was added before it: they touch the same kinds of components.
 fn in_turn<M>(
     system: impl IntoScheduleConfigs<ScheduleSystem, M>,
     set: impl SystemSet,

@@ -2,7 +2,6 @@
 //! own.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -124,11 +123,11 @@ impl<P: Phase> Episodes<P> {
         }
     }
 
-    /// Adds a step of `rows`, those of seed number `seed`, with their `rewards` [rows, players]. Writes to `over` whose episode
-    /// is over, by the rules (`ends`) or because it has lasted `limit` steps.
+    /// Adds a step of the rows of seed number `seed`, with their `rewards` [rows of the seed, players]. Writes to `over` whose
+    /// episode is over, by the rules (`ends`) or because it has lasted `limit` steps.
     pub(crate) fn add(
         &mut self,
-        (seed, rows): (usize, Range<usize>),
+        seed: usize,
         rewards: &[f32],
         ends: &[bool],
         over: &mut [bool],
@@ -136,7 +135,8 @@ impl<P: Phase> Episodes<P> {
         how: Returns,
     ) {
         let players = self.ended.len() / self.count.len();
-        let (ages, sums) = (&mut self.age[rows.clone()], &mut self.sum[rows.start * players..rows.end * players]);
+        let rows = seed * over.len()..(seed + 1) * over.len();
+        let (sums, ages) = (&mut self.sum[rows.start * players..rows.end * players], &mut self.age[rows]);
         sums.iter_mut().zip(rewards).for_each(|(sum, reward)| *sum += f64::from(*reward));
         for ((age, over), ends) in ages.iter_mut().zip(&mut *over).zip(ends) {
             *age += 1;
@@ -253,3 +253,39 @@ impl Health {
 /// Core-seconds spent on an entity, for steps per second.
 #[derive(Component, Clone, Copy, Debug, Default)]
 pub struct Busy(pub f64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two seeds of two rows each and two players; the first seed's second row ends by the rules, all others by the limit.
+    #[test]
+    fn episodes_end_by_the_rules_or_by_the_limit_and_count_for_their_seed() {
+        for (how, first, second) in
+            [(Returns::Total, [3.0, -3.0], [9.0, 0.0]), (Returns::PerStep, [1.5, -1.5], [3.0, 0.0])]
+        {
+            let mut episodes = Episodes::<Live>::new(4, 2, 2);
+            let mut over = [true; 2];
+            let mut step = |seed, rewards: [f32; 4], ends: [bool; 2]| {
+                episodes.add(seed, &rewards, &ends, &mut over, 3, how);
+                over
+            };
+            assert_eq!(step(0, [1.0, 0.0, 2.0, -1.0], [false; 2]), [false; 2]);
+            assert_eq!(step(1, [3.0, 0.0, 3.0, 0.0], [false; 2]), [false; 2]);
+            assert_eq!(step(0, [1.0, 0.0, 1.0, -2.0], [false, true]), [false, true]);
+            assert_eq!(step(1, [3.0, 0.0, 3.0, 0.0], [false; 2]), [false; 2]);
+            assert_eq!(step(1, [3.0, 0.0, 3.0, 0.0], [false; 2]), [true; 2]);
+            let mean = |seed| [0, 1].map(|player| episodes.mean_return(seed, player));
+            assert_eq!(mean(0), first.map(Some), "{how:?}");
+            assert_eq!(mean(1), second.map(Some), "{how:?}");
+
+            // The row that went on is one step short of the limit, the one that began anew two.
+            episodes.clear();
+            episodes.add(0, &[1.0, 0.0, 5.0, 5.0], &[false; 2], &mut over, 3, how);
+            assert_eq!(over, [true, false]);
+            let whole = if how == Returns::Total { 3.0 } else { 1.0 };
+            assert_eq!(episodes.mean_return(0, 0), Some(whole));
+            assert_eq!(episodes.mean_return(1, 0), None);
+        }
+    }
+}

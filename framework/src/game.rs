@@ -150,12 +150,13 @@ impl Space {
         }
     }
 
-    /// Whether every row of `rows` is an element.
+    /// Whether every row of `rows` is an element. Its length is a multiple of [`Space::width`].
     pub fn contains_rows(&self, rows: &[f32]) -> bool {
         match self {
-            // Without a way out, so that it is done for several numbers at once.
             Self::Box { low, high } if low.len() == 1 => {
-                rows.iter().fold(true, |all, x| all & (low[0] <= *x) & (*x <= high[0]))
+                let (low, high) = (low[0], high[0]);
+                // Without a way out, so that it is done for several numbers at once.
+                rows.iter().fold(true, |all, x| all & (low <= *x) & (*x <= high))
             }
             _ => rows.chunks_exact(self.width()).all(|row| self.contains(row)),
         }
@@ -353,5 +354,34 @@ impl<'a> Joint<'a> {
     #[inline]
     pub fn choice(&self, player: usize) -> usize {
         self.scalar(player) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_in_a_space_if_each_of_them_is() {
+        let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0, 3.0, 1.0 + f32::EPSILON];
+        let spaces = [
+            Space::Discrete(3),
+            Space::cube(1, -1.0, 1.0),
+            Space::cube(1, f32::NEG_INFINITY, 2.0),
+            Space::cube(1, f32::NEG_INFINITY, f32::INFINITY),
+            Space::cube(3, 0.0, 1.0),
+            Space::Box { low: vec![0.0, -1.0], high: vec![f32::INFINITY, 1.0] },
+        ];
+        for space in spaces {
+            let width = space.width();
+            assert!(space.contains_rows(&[]), "{space}");
+            // One odd number at each place among rows of ones.
+            for (x, place) in odd.iter().flat_map(|x| (0..9 * width).map(move |place| (*x, place))) {
+                let mut rows = vec![1.0; 9 * width];
+                rows[place] = x;
+                let each = rows.chunks_exact(width).all(|row| space.contains(row));
+                assert_eq!(space.contains_rows(&rows), each, "{x} at {place} in {space}");
+            }
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! The instances of a game as the systems play them: whatever the game, the systems are the same, so that each is compiled
-//! once and a step runs it once. What is compiled per game is here.
+//! once and a step runs it once. What a step does per game is here.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -8,31 +8,31 @@ use bevy_ecs::prelude::*;
 
 use crate::checkpoint::{Checkpoint, Snapshot, SnapshotError};
 use crate::environment::Phase;
-use crate::episode::Tape;
 use crate::game::{Game, GameSpec, Joint, Status};
 use crate::nash::{self, Put};
 use crate::stream::Stream;
+use crate::tape::Tape;
 
 /// The instances of an environment's game, in rows: those of a seed side by side, as many for each.
 #[derive(Component)]
 pub struct Instances<P: Phase> {
-    pub(crate) game: Box<dyn AnyInstances>,
+    pub(crate) inner: Box<dyn AnyInstances>,
     phase: PhantomData<P>,
 }
 
 impl<P: Phase> Instances<P> {
-    pub(crate) fn new(game: Box<dyn AnyInstances>) -> Self {
-        Self { game, phase: PhantomData }
+    pub(crate) fn new(inner: Box<dyn AnyInstances>) -> Self {
+        Self { inner, phase: PhantomData }
     }
 }
 
 impl<P: Phase> Checkpoint for Instances<P> {
     fn save(&self, to: &mut Snapshot) {
-        self.game.save(to);
+        self.inner.save(to);
     }
 
     fn restore(&mut self, from: &Snapshot) -> Result<(), SnapshotError> {
-        self.game.restore(from)
+        self.inner.restore(from)
     }
 }
 
@@ -45,8 +45,8 @@ pub trait AnyInstances: Checkpoint + Send + Sync {
     /// width of one; `rewards` [rows of the seed, players] and `terminated` [rows of the seed] are written.
     fn step(&mut self, seed: usize, actions: &[(&[f32], usize)], rewards: &mut [f32], terminated: &mut [bool]);
 
-    /// A new episode in `row`, which belongs to seed number `seed`.
-    fn reset(&mut self, row: usize, seed: usize);
+    /// A new episode in each row of seed number `seed` that is `over` [rows of the seed].
+    fn reset(&mut self, seed: usize, over: &[bool]);
 
     /// Begins anew with one row per stream.
     fn begin(&mut self, streams: Vec<Stream>);
@@ -55,7 +55,6 @@ pub trait AnyInstances: Checkpoint + Send + Sync {
     fn copy(&self) -> Box<dyn AnyInstances>;
 
     /// What the episode of seed number `seed` on the tape shows, which began in these states: see [`nash`].
-    #[doc(hidden)]
     fn examine(&self, spec: &GameSpec, tape: &Tape, seed: usize, budget: usize, put: &mut Put);
 }
 
@@ -96,8 +95,11 @@ impl<G: Game> AnyInstances for InstancesOf<G> {
         }
     }
 
-    fn reset(&mut self, row: usize, seed: usize) {
-        self.states[row] = self.game.reset(&mut self.streams[seed]);
+    fn reset(&mut self, seed: usize, over: &[bool]) {
+        let rows = self.states[seed * over.len()..].iter_mut().zip(over).filter(|(_, over)| **over);
+        for (state, _) in rows {
+            *state = self.game.reset(&mut self.streams[seed]);
+        }
     }
 
     fn begin(&mut self, streams: Vec<Stream>) {

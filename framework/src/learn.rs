@@ -1,4 +1,4 @@
-//! The systems of the algorithms' side of a step, one set per registered algorithm: act, ask for a batch, publish
+//! The systems of the algorithms' side of a step, one set per algorithm of the run: act, ask for a batch, publish
 //! target actions, learn, report figures.
 
 use std::borrow::Cow;

@@ -35,13 +35,14 @@ pub mod algorithm;
 pub mod environment;
 pub mod episode;
 pub mod evaluate;
-pub mod instances;
+mod instances;
 mod learn;
 pub mod nash;
 pub mod opponent;
 mod play;
 pub mod policy;
 pub mod replay;
+mod tape;
 pub mod workers;
 
 pub mod checkpoint;

@@ -25,10 +25,11 @@ use bevy_ecs::prelude::*;
 use smallvec::SmallVec;
 
 use crate::environment::{Busy, Clock, Environment, Health, Lane};
-use crate::episode::{Episode, Tape};
+use crate::episode::Episode;
 use crate::game::{Game, GameSpec, Joint, Returns, Space, Status};
 use crate::record::{Records, Row};
 use crate::stream::Stream;
+use crate::tape::Tape;
 use crate::workers::{Pace, Workers, fenced};
 
 /// How much is spent on bounds of best responses.
@@ -191,7 +192,7 @@ fn best_action(space: &Space, budget: usize, first: &[f32], value: &mut dyn FnMu
 pub(crate) type Finding = (usize, Option<usize>, Cow<'static, str>, f64);
 
 /// Takes a figure of an episode: the player whom it is about, its name, its value.
-pub type Put<'a> = dyn FnMut(Option<usize>, Cow<'static, str>, f64) + 'a;
+pub(crate) type Put<'a> = dyn FnMut(Option<usize>, Cow<'static, str>, f64) + 'a;
 
 /// What one episode shows: the gain of every player, NashConv, the game's own figures. `totals` are the players' summed
 /// rewards.

@@ -5,11 +5,11 @@ use smallvec::SmallVec;
 
 use crate::agent::{Action, Agent, BatchRequest, Faults, Observation, PlaysIn, Reward};
 use crate::environment::{Busy, Clock, Environment, Episodes, Health, Lane, Live, Outcome, Phase, Players, Trial};
-use crate::episode::Tape;
 use crate::instances::Instances;
 use crate::opponent::ModelOf;
 use crate::replay::{Batch, Part, Recent, Replay, Window};
 use crate::stream::Stream;
+use crate::tape::Tape;
 use crate::workers::{Pace, Workers, fence, fenced};
 
 /// Game state to what each player sees.
@@ -25,7 +25,7 @@ pub(crate) fn observe<P: Phase>(
             return;
         }
         let result = fenced(&mut busy, || {
-            instances.game.observe(agent.player, &mut observation.values);
+            instances.inner.observe(agent.player, &mut observation.values);
             Ok(())
         });
         if let Err(what) = result {
@@ -53,29 +53,26 @@ pub(crate) fn play<P: Phase>(
         let actions: SmallVec<[(&[f32], usize); 8]> =
             agents.iter_many(players.agents()).flatten().map(|action| (&action.values[..], action.width)).collect();
         let result = fenced(&mut busy, || {
-            let (game, outcome) = (&mut instances.game, &mut *outcome);
+            let (instances, outcome) = (&mut instances.inner, &mut *outcome);
             let (count, returns) = (environment.spec.players.len(), environment.spec.returns);
             let per_seed = outcome.terminated.len() / lane.seeds.len();
+            let rows = |seed: usize| seed * per_seed..(seed + 1) * per_seed;
+            let rewards = |seed: usize| rows(seed).start * count..rows(seed).end * count;
             let well = |seed: &usize| health.is_well(*seed);
             for seed in (0..lane.seeds.len()).filter(well) {
-                let rows = seed * per_seed..(seed + 1) * per_seed;
-                let rewards = &mut outcome.rewards[rows.start * count..rows.end * count];
-                game.step(seed, &actions, rewards, &mut outcome.terminated[rows]);
+                let (rewards, terminated) = (&mut outcome.rewards[rewards(seed)], &mut outcome.terminated[rows(seed)]);
+                instances.step(seed, &actions, rewards, terminated);
             }
             if P::LEARNS && remembers {
                 // What a value is bootstrapped from: before any reset.
                 for (player, out) in outcome.next_observations.iter_mut().enumerate() {
-                    game.observe(player, out);
+                    instances.observe(player, out);
                 }
             }
             for seed in (0..lane.seeds.len()).filter(well) {
-                let rows = seed * per_seed..(seed + 1) * per_seed;
-                let rewards = &outcome.rewards[rows.start * count..rows.end * count];
-                let (ends, over) = (&outcome.terminated[rows.clone()], &mut outcome.fresh[rows.clone()]);
-                episodes.add((seed, rows.clone()), rewards, ends, over, clock.limit, returns);
-                for (row, _) in rows.zip(over).filter(|(_, over)| **over) {
-                    game.reset(row, seed);
-                }
+                let (terminated, over) = (&outcome.terminated[rows(seed)], &mut outcome.fresh[rows(seed)]);
+                episodes.add(seed, &outcome.rewards[rewards(seed)], terminated, over, clock.limit, returns);
+                instances.reset(seed, over);
             }
             Ok(())
         });
@@ -96,11 +93,14 @@ pub(crate) fn begin_trial(
         }
         let purpose = format!("evaluation after episode {}", clock.episode());
         let streams = lane.seeds.iter().map(|&seed| Stream::new(lane.run_seed, seed, "environment", &purpose));
-        if let Err(what) = fence(|| instances.game.begin(streams.collect())) {
-            health.fail(None, clock.step, &format!("the game's reset {what}"));
-            continue;
+        let fresh = fence(|| {
+            instances.inner.begin(streams.collect());
+            instances.inner.copy()
+        });
+        match fresh {
+            Ok(starts) => tape.begin(starts),
+            Err(what) => health.fail(None, clock.step, &format!("the game's reset {what}")),
         }
-        tape.begin(instances.game.copy());
         outcome.fresh.fill(true);
     }
 }

@@ -164,7 +164,7 @@ impl Checkpoint for Replay {
 /// Transitions drawn for one step of learning: every buffer is [seeds, size, width], plain f32.
 #[derive(Component, Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// Transitions per seed; 0 when none were drawn in this step.
+    /// Transitions per seed; 0 before the first were drawn.
     pub size: usize,
     /// Per player.
     pub players: Vec<PlayerBatch>,

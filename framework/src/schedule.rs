@@ -49,8 +49,9 @@ pub enum StepSystems {
     Last,
 }
 
-/// The parts of [`StepSystems::Learn`], in the order in which they run. Those after [`LearnSystems::Request`] run in steps
-/// in which some learner wants a batch.
+/// The parts of [`StepSystems::Learn`], in the order in which they run. Those from [`LearnSystems::Sample`] to
+/// [`LearnSystems::Update`] run in steps in which some learner of the world wants a batch
+/// ([`BatchRequest`](crate::agent::BatchRequest) above 0).
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LearnSystems {
     /// Every learner says how large a batch it wants.
@@ -97,12 +98,12 @@ pub(crate) enum When {
     EvaluationWasDue,
 }
 
-/// The place of a system among those of its stage that were registered for the same data, so that each comes after
+/// The place of a system among those of its stage that were added for the same data, so that each comes after
 /// the one before.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Turn(pub Stage, pub usize);
 
-/// The stages whose systems are written once and registered per algorithm or per kind of opponent model.
+/// The stages whose systems are written once and added per algorithm or per kind of opponent model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Stage {
     Act,
@@ -123,8 +124,11 @@ pub(crate) enum Stage {
 /// Adds [`Step`], [`BeginTrial`], [`Rollout`] and [`EndTrial`] with their sets to the world.
 pub(crate) fn install(world: &mut World) {
     use StepSystems::*;
-    let settings =
-        || ScheduleBuildSettings { ambiguity_detection: LogLevel::Error, ..ScheduleBuildSettings::default() };
+    let settings = || ScheduleBuildSettings {
+        ambiguity_detection: LogLevel::Error,
+        hierarchy_detection: LogLevel::Error,
+        ..ScheduleBuildSettings::default()
+    };
 
     let mut step = Schedule::new(Step);
     step.configure_sets((First, Observe, Model, Act, Play, Remember, Learn, Evaluate, Record, Last).chain());
@@ -134,10 +138,10 @@ pub(crate) fn install(world: &mut World) {
     });
     step.configure_sets({
         use LearnSystems::*;
-        (Sample, Predict, Target, Answer, Fit, Update, Publish).in_set(When::SomebodyLearns)
+        (Sample, Predict, Target, Answer, Fit, Update).in_set(When::SomebodyLearns)
     });
     step.configure_sets((
-        When::SomebodyLearns.in_set(Learn).run_if(somebody_learns),
+        When::SomebodyLearns.run_if(somebody_learns),
         When::EvaluationWasDue.in_set(Record).run_if(evaluation_was_due),
     ));
     let models = || {

@@ -166,7 +166,8 @@ impl Simulation {
         self.advance_by(1);
     }
 
-    /// Steps of every lane. Worlds do not wait for each other in between.
+    /// So many environment steps of every lane, with the evaluations that fall due in them; not the one before the first step,
+    /// see [`Simulation::play`]. Worlds do not wait for each other in between.
     pub fn advance_by(&mut self, steps: u64) {
         self.workers.each(&mut self.worlds, |app| {
             app.world.schedule_scope(Step, |world, step| (0..steps).for_each(|_| step.run(world)));

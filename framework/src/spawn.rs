@@ -7,7 +7,6 @@ use bevy_ecs::prelude::*;
 use crate::agent::{Action, Agent, BatchRequest, Faults, Observation, PlaysIn, Reward, TargetAction};
 use crate::algorithm::Seat;
 use crate::environment::{Busy, Clock, Environment, Episodes, Health, Lane, Live, Outcome, Trial};
-use crate::episode::Tape;
 use crate::evaluate::ActionSum;
 use crate::instances::Instances;
 use crate::learn::SharesTargets;
@@ -18,6 +17,7 @@ use crate::opponent::{BatchPrediction, Exchange, ModelOf, ModelSeat, Prediction,
 use crate::policy::Tables;
 use crate::replay::{Batch, Recent, Replay, Window};
 use crate::run::{Entry, Run};
+use crate::tape::Tape;
 use crate::workers::fence;
 
 /// The environment of an entry in one lane, with its agents and their opponent models.
@@ -33,9 +33,9 @@ pub(crate) fn spawn(world: &mut World, run: &Run, index: usize, entry: &Entry, l
         ))
         .id();
     let fresh = |each| entry.game.instances(lane.streams("environment", "game"), each);
-    match fence(|| (fresh(lane.instances), fresh(1))) {
-        Ok((live, trial)) => {
-            let tape = Tape::new(trial.copy(), spec.players.iter().map(|player| player.action.width()), seeds);
+    match fence(|| (fresh(lane.instances), fresh(1), fresh(1))) {
+        Ok((live, trial, starts)) => {
+            let tape = Tape::new(starts, spec.players.iter().map(|player| player.action.width()), seeds);
             world.entity_mut(environment).insert((Instances::<Live>::new(live), Instances::<Trial>::new(trial), tape));
         }
         Err(what) => give_up(world, environment, &format!("the game's reset {what}")),

@@ -40,7 +40,7 @@ impl Pace {
     const LIGHT: f64 = 4_000.0;
     /// As much counts as any more, so that one call that was interrupted is soon forgotten.
     const MOST: f64 = 256_000.0;
-    /// A call below this did nothing, such as an update in a step in which nobody learns.
+    /// A call below this did nothing, such as an update of learners that wait while others learn.
     const IDLE: f64 = 1_000.0;
 
     fn is_light(&self) -> bool {

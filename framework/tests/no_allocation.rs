@@ -75,13 +75,9 @@ fn simulation(instances: usize) -> Simulation {
 #[test]
 fn a_step_of_random_play_allocates_nothing() {
     let mut simulation = simulation(64);
-    for _ in 0..100 {
-        simulation.advance();
-    }
+    simulation.advance_by(100);
     let before = CALLS.load(Ordering::Relaxed);
-    for _ in 0..500 {
-        simulation.advance();
-    }
+    simulation.advance_by(500);
     let during = CALLS.load(Ordering::Relaxed) - before;
     assert_eq!(during, 0, "500 steps have called the allocator {during} times");
 

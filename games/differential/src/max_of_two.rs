@@ -80,7 +80,6 @@ impl Game for MaxOfTwo {
         out[0] = 1.0;
     }
 
-    #[inline]
     fn step(&self, (): &mut (), actions: &Joint, _: &mut Stream, rewards: &mut [f32]) -> Status {
         rewards.fill(self.version.payoff(actions.scalar(0), actions.scalar(1)));
         match self.terminal {

@@ -1,7 +1,8 @@
 //! Vectors of AVX-512 and AVX2.
 //!
 //! Nobody but [`dispatch`](super::dispatch) names these types, and only inside of functions for which the instructions are
-//! enabled, on processors that have them. All functions are inlined into those.
+//! enabled, on processors that have them. All functions are inlined into those; there are no closures, for which that cannot
+//! be asked.
 
 #![expect(unsafe_code, reason = "the processor's instructions")]
 
@@ -92,19 +93,17 @@ unsafe impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    fn transpose([a, b, c, d, rest @ ..]: [Self; MOST_GROUP]) -> [Self; MOST_GROUP] {
+    fn transpose([a, b, c, d, e, f, g, h]: [Self; MOST_GROUP]) -> [Self; MOST_GROUP] {
         // SAFETY: the instructions are enabled.
         unsafe {
-            let low = [_mm512_unpacklo_ps(a.0, b.0), _mm512_unpacklo_ps(c.0, d.0)].map(|x| _mm512_castps_pd(x));
-            let high = [_mm512_unpackhi_ps(a.0, b.0), _mm512_unpackhi_ps(c.0, d.0)].map(|x| _mm512_castps_pd(x));
-            let all = [
-                _mm512_unpacklo_pd(low[0], low[1]),
-                _mm512_unpackhi_pd(low[0], low[1]),
-                _mm512_unpacklo_pd(high[0], high[1]),
-                _mm512_unpackhi_pd(high[0], high[1]),
-            ];
-            let [a, b, c, d] = all.map(|x| Self(_mm512_castpd_ps(x)));
-            let [e, f, g, h] = rest;
+            let low = (_mm512_unpacklo_ps(a.0, b.0), _mm512_unpacklo_ps(c.0, d.0));
+            let high = (_mm512_unpackhi_ps(a.0, b.0), _mm512_unpackhi_ps(c.0, d.0));
+            let low = (_mm512_castps_pd(low.0), _mm512_castps_pd(low.1));
+            let high = (_mm512_castps_pd(high.0), _mm512_castps_pd(high.1));
+            let a = Self(_mm512_castpd_ps(_mm512_unpacklo_pd(low.0, low.1)));
+            let b = Self(_mm512_castpd_ps(_mm512_unpackhi_pd(low.0, low.1)));
+            let c = Self(_mm512_castpd_ps(_mm512_unpacklo_pd(high.0, high.1)));
+            let d = Self(_mm512_castpd_ps(_mm512_unpackhi_pd(high.0, high.1)));
             [a, b, c, d, e, f, g, h]
         }
     }
@@ -148,6 +147,24 @@ unsafe impl Vector for Avx512 {
 #[derive(Clone, Copy)]
 pub struct Avx2(__m256);
 
+/// Four rows, in each of whose halves a matrix of four by four is transposed.
+#[inline(always)]
+fn transpose_halves([a, b, c, d]: [Avx2; 4]) -> [Avx2; 4] {
+    // SAFETY: the instructions are enabled.
+    unsafe {
+        let low = (_mm256_unpacklo_ps(a.0, b.0), _mm256_unpacklo_ps(c.0, d.0));
+        let high = (_mm256_unpackhi_ps(a.0, b.0), _mm256_unpackhi_ps(c.0, d.0));
+        let low = (_mm256_castps_pd(low.0), _mm256_castps_pd(low.1));
+        let high = (_mm256_castps_pd(high.0), _mm256_castps_pd(high.1));
+        [
+            Avx2(_mm256_castpd_ps(_mm256_unpacklo_pd(low.0, low.1))),
+            Avx2(_mm256_castpd_ps(_mm256_unpackhi_pd(low.0, low.1))),
+            Avx2(_mm256_castpd_ps(_mm256_unpacklo_pd(high.0, high.1))),
+            Avx2(_mm256_castpd_ps(_mm256_unpackhi_pd(high.0, high.1))),
+        ]
+    }
+}
+
 // SAFETY: 8 numbers, squares of all of them, and reads and writes of as many.
 unsafe impl Vector for Avx2 {
     type Element = f32;
@@ -185,34 +202,20 @@ unsafe impl Vector for Avx2 {
     }
 
     #[inline(always)]
-    fn transpose(rows: [Self; MOST_GROUP]) -> [Self; MOST_GROUP] {
+    fn transpose([a, b, c, d, e, f, g, h]: [Self; MOST_GROUP]) -> [Self; MOST_GROUP] {
+        let ([a, b, c, d], [e, f, g, h]) = (transpose_halves([a, b, c, d]), transpose_halves([e, f, g, h]));
         // SAFETY: the instructions are enabled.
         unsafe {
-            // Four rows, in each of whose halves a matrix of four by four is transposed.
-            let halves = |[a, b, c, d]: [Self; 4]| {
-                let low = [_mm256_unpacklo_ps(a.0, b.0), _mm256_unpacklo_ps(c.0, d.0)].map(|x| _mm256_castps_pd(x));
-                let high = [_mm256_unpackhi_ps(a.0, b.0), _mm256_unpackhi_ps(c.0, d.0)].map(|x| _mm256_castps_pd(x));
-                let all = [
-                    _mm256_unpacklo_pd(low[0], low[1]),
-                    _mm256_unpackhi_pd(low[0], low[1]),
-                    _mm256_unpacklo_pd(high[0], high[1]),
-                    _mm256_unpackhi_pd(high[0], high[1]),
-                ];
-                all.map(|x| _mm256_castpd_ps(x))
-            };
-            let [a, b, c, d, e, f, g, h] = rows;
-            let ([a, b, c, d], [e, f, g, h]) = (halves([a, b, c, d]), halves([e, f, g, h]));
             [
-                _mm256_permute2f128_ps::<0x20>(a, e),
-                _mm256_permute2f128_ps::<0x20>(b, f),
-                _mm256_permute2f128_ps::<0x20>(c, g),
-                _mm256_permute2f128_ps::<0x20>(d, h),
-                _mm256_permute2f128_ps::<0x31>(a, e),
-                _mm256_permute2f128_ps::<0x31>(b, f),
-                _mm256_permute2f128_ps::<0x31>(c, g),
-                _mm256_permute2f128_ps::<0x31>(d, h),
+                Self(_mm256_permute2f128_ps::<0x20>(a.0, e.0)),
+                Self(_mm256_permute2f128_ps::<0x20>(b.0, f.0)),
+                Self(_mm256_permute2f128_ps::<0x20>(c.0, g.0)),
+                Self(_mm256_permute2f128_ps::<0x20>(d.0, h.0)),
+                Self(_mm256_permute2f128_ps::<0x31>(a.0, e.0)),
+                Self(_mm256_permute2f128_ps::<0x31>(b.0, f.0)),
+                Self(_mm256_permute2f128_ps::<0x31>(c.0, g.0)),
+                Self(_mm256_permute2f128_ps::<0x31>(d.0, h.0)),
             ]
-            .map(Self)
         }
     }
 
