@@ -22,7 +22,7 @@ use crate::schedule::Step;
 use crate::spawn::spawn;
 use crate::workers::Workers;
 
-/// At most so many worlds, if there are not more threads, since each takes some memory (about 0.7 MiB) and a moment to set up;
+/// At most so many worlds, if there are not more threads, since each takes some memory (about 0.3 MiB) and a moment to set up;
 /// beyond that, lanes share them.
 const MOST_WORLDS: usize = 128;
 
