@@ -3,7 +3,7 @@
 
 It collects a whole episode and then takes the 25 updates of every agent that belong to it, its usual way and the faster
 one: the counts are those of the work, the order within an episode is not. The two agents are one group of the library with
-parameters of their own.
+parameters of their own. Its algorithms have target critics only: the next actions are those of the present actors.
 """
 
 import logging

@@ -32,15 +32,17 @@ def markdown(names, found, notes, versions):
     by_case = lambda cells, these: [[*map(str, case), *(cells(case, name) for name in these)] for case in cases]
     rates = by_case(lambda case, name: spread(values(found, case, name, "ups"), whole), names)
     shares = by_case(lambda case, name: spread(ratios(found, case, first, name), lambda x: f"{x:.2f}"), others)
-    # The greatest of all rounds: a compilation is cold in the first one only.
+    # The greatest of all rounds: what is compiled on one core is kept for two, and for the rounds after the first.
     most = lambda figure, form: lambda case, name: form(max(values(found, case, name, figure), default=None))
     seconds = lambda x: "-" if x is None else f"{x:.1f}"
     memory = lambda x: "-" if x is None else whole(x)
     lines = ["Agent updates a second, median of the rounds (least to greatest).", "", *table(head + names, rates)]
     if others:
         lines += [f"How many times as fast {first} is.", "", *table(head + others, shares)]
-    lines += ["Peak memory, MiB.", "", *table(head + names, by_case(most("rss_mb", memory), names))]
-    lines += ["Seconds before training: setting up, compiling, first calls; not those of starting Python and of imports.", ""]
+    lines += ["Peak memory, MiB, the greatest of the rounds; of several processes the sum.", "", *table(head + names, by_case(most("rss_mb", memory), names))]
+    lines += ["Seconds before training, the greatest of the rounds: setting up, compiling and a first run, which is as long as what is"]
+    lines += ["timed with JAX, 25 steps with the other peers, none with Equiflow. Starting Python and its imports are not in it, loading"]
+    lines += ["Equiflow's libraries is. What PyTorch compiled for one core it finds again for two.", ""]
     lines += table(head + names, by_case(most("compile_s", seconds), names))
     if versions:
         lines += ["Versions: " + ", ".join(versions) + ".", ""]

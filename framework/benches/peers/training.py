@@ -14,14 +14,16 @@ libraries its interpreter lacks is left out and named. Another program is compar
 takes `--alg --batch --seeds --threads --steps --reps` and prints a line `RESULT {json}` with `ups`, agent updates a second.
 (AgileRL imports peft whatever is trained, but declares it only in its extras for language models.)
 
-The work is the same but for this: Stable-Baselines3 draws a batch for each agent from a memory of its own, BenchMARL updates
-after each episode instead of after each step, and these two, AgileRL and eager PyTorch, the slow ones, take a tenth of the
-steps after the warm-up.
+The work is the same but for this: Stable-Baselines3 draws a batch for each agent from a memory of its own; BenchMARL updates
+after each episode instead of after each step, and has no target actors; these two and AgileRL have a memory for a million
+transitions, the others for as many as there are; AgileRL's and Stable-Baselines3's critics see actions scaled to [-1, 1]. These
+three and eager PyTorch, the slow ones, take a tenth of the steps after the warm-up.
 
 All programs take their turn in every round and are pinned: to one core with one seed, or to two with two seeds. Equiflow is
-timed as a whole, its warm-up and records included; the peers without imports, compilation, a first run and warm-up. Tables
-have the median of the rounds with the least and the greatest, ratios are those within a round. All of it takes about an
-hour; `--minutes 20` ends it after the first round of every case and as many more as fit.
+timed as a whole, its warm-up, records and last evaluation included; the peers without imports, compilation, a first run and
+warm-up, and all but JAX with two cores as two processes, each by its own clock. Tables have the median of the rounds with the
+least and the greatest, ratios are those within a round. All of it takes about an hour; `--minutes 20` ends it after the first
+round of every case and as many more as fit.
 """
 
 import argparse
@@ -136,6 +138,13 @@ def measure(programs, args):
     return found, notes
 
 
+def processor():
+    """What this machine computes with, as Linux tells it."""
+    told = dict(line.split(":", 1) for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
+    name, flags = ({key.strip(): value.strip() for key, value in told.items()}.get(key, "") for key in ("model name", "flags"))
+    return f"{os.cpu_count()} cores of {name or 'an unknown kind'}, {'with' if 'avx512f' in flags.split() else 'without'} AVX-512"
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     pair = lambda text: tuple(text.split("=", 1)) if "=" in text else parser.error(f"{text} is not of the form NAME=VALUE")
@@ -168,9 +177,14 @@ def main():
             programs.append(one)
             with_versions.append(libraries)
     print("timed:", ", ".join(one.name for one in programs), *left_out.items(), sep="\n", file=sys.stderr)
+    began = time.monotonic()
     found, notes = measure(programs, args)
+    minutes = (time.monotonic() - began) / 60
     used = sorted({word for libraries in with_versions for word in libraries.split(", ") if word})
-    lines = tables.markdown([one.name for one in programs], found, left_out | notes, used)
+    lines = ["# Training beside other frameworks", ""]
+    lines += ["Made by `training.py`, beside this file, which says what is done and its exceptions: all programs in turn,"]
+    lines += [f"{args.rounds} times within {minutes:.0f} minutes, on {processor()}.", ""]
+    lines += tables.markdown([one.name for one in programs], found, left_out | notes, used)
     print("\n".join(lines))
     if args.out:
         args.out.write_text("\n".join(lines) + "\n")
