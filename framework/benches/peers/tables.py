@@ -39,10 +39,14 @@ def markdown(names, found, notes, versions):
     lines = ["Agent updates a second, median of the rounds (least to greatest).", "", *table(head + names, rates)]
     if others:
         lines += [f"How many times as fast {first} is.", "", *table(head + others, shares)]
-    lines += ["Peak memory, MiB, the greatest of the rounds; of several processes the sum.", "", *table(head + names, by_case(most("rss_mb", memory), names))]
-    lines += ["Seconds before training, the greatest of the rounds: setting up, compiling and a first run, which is as long as what is"]
-    lines += ["timed with JAX, 25 steps with the other peers, none with Equiflow. Starting Python and its imports are not in it, loading"]
-    lines += ["Equiflow's libraries is. What PyTorch compiled for one core it finds again for two.", ""]
+    lines += ["Peak memory, MiB, the greatest of the rounds; of several processes the sum.", ""]
+    lines += table(head + names, by_case(most("rss_mb", memory), names))
+    lines += [
+        "Seconds before training, the greatest of the rounds: setting up, compiling and a first run, which is as long as what is",
+        "timed with JAX, 25 steps with the other peers, none with Equiflow. Starting Python and its imports are not in it, loading",
+        "Equiflow's libraries is. What PyTorch compiled for one core it finds again for two.",
+        "",
+    ]
     lines += table(head + names, by_case(most("compile_s", seconds), names))
     if versions:
         lines += ["Versions: " + ", ".join(versions) + ".", ""]

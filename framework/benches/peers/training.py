@@ -14,10 +14,10 @@ libraries its interpreter lacks is left out and named. Another program is compar
 takes `--alg --batch --seeds --threads --steps --reps` and prints a line `RESULT {json}` with `ups`, agent updates a second.
 (AgileRL imports peft whatever is trained, but declares it only in its extras for language models.)
 
-The work is the same but for this: Stable-Baselines3 draws a batch for each agent from a memory of its own; BenchMARL updates
-after each episode instead of after each step, and has no target actors; these two and AgileRL have a memory for a million
-transitions, the others for as many as there are; AgileRL's and Stable-Baselines3's critics see actions scaled to [-1, 1]. These
-three and eager PyTorch, the slow ones, take a tenth of the steps after the warm-up.
+The work is the same but for this: Stable-Baselines3 draws a batch for each agent from a memory of its own; BenchMARL
+updates after each episode instead of after each step, and has no target actors; AgileRL's and Stable-Baselines3's critics
+see actions scaled to [-1, 1]; the memories of JAX and PyTorch have room for the run, the others' for a million transitions.
+The slow ones, eager PyTorch and the three libraries, take a tenth of the steps after the warm-up.
 
 All programs take their turn in every round and are pinned: to one core with one seed, or to two with two seeds. Equiflow is
 timed as a whole, its warm-up, records and last evaluation included; the peers without imports, compilation, a first run and
@@ -140,9 +140,10 @@ def measure(programs, args):
 
 def processor():
     """What this machine computes with, as Linux tells it."""
-    told = dict(line.split(":", 1) for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
-    name, flags = ({key.strip(): value.strip() for key, value in told.items()}.get(key, "") for key in ("model name", "flags"))
-    return f"{os.cpu_count()} cores of {name or 'an unknown kind'}, {'with' if 'avx512f' in flags.split() else 'without'} AVX-512"
+    lines = [line.split(":", 1) for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if ":" in line]
+    told = {key.strip(): value.strip() for key, value in lines}
+    wide = "with" if "avx512f" in told.get("flags", "").split() else "without"
+    return f"{os.cpu_count()} cores of {told.get('model name', 'an unknown kind')}, {wide} AVX-512"
 
 
 def arguments():
